@@ -1,0 +1,1 @@
+"""Benchmarks of Penstock against its peers; run from a clone, never shipped in the wheel."""

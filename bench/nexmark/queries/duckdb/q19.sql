@@ -1,0 +1,9 @@
+-- Top ten: the ten highest bids of each auction, with their places.
+SELECT auction, bidder, price, channel, url, date_time, extra, place
+FROM (
+    SELECT
+        auction, bidder, price, channel, url, date_time, extra,
+        ROW_NUMBER() OVER (PARTITION BY auction ORDER BY price DESC) AS place
+    FROM bid
+) AS ranked
+WHERE place <= 10

@@ -1,0 +1,4 @@
+-- Currency: the price in another currency, an exact decimal product per row.
+CREATE VIEW q1 AS
+SELECT auction, bidder, 0.908 * price AS price, date_time, extra
+FROM bid;

@@ -1,0 +1,9 @@
+-- Last bid: the latest bid of each bidder on each auction.
+SELECT auction, bidder, price, channel, url, date_time, extra
+FROM (
+    SELECT
+        auction, bidder, price, channel, url, date_time, extra,
+        ROW_NUMBER() OVER (PARTITION BY bidder, auction ORDER BY date_time DESC) AS place
+    FROM bid
+) AS ranked
+WHERE place <= 1

@@ -1,0 +1,1 @@
+"""What the run engine costs: per step, per hop, and per call once many runs are stored."""

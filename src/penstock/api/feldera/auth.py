@@ -1,0 +1,32 @@
+"""Who is calling: `Authorization: Bearer apikey:…`, or the same in a WebSocket's list of protocols."""
+
+from starlette.requests import HTTPConnection
+
+from penstock.kernel.principal import Principal
+from penstock.kernel.scope import Scope
+from penstock.services.services import Services
+
+__all__ = ["KEY_PREFIX", "SOCKET_PROTOCOL", "authenticate"]
+
+KEY_PREFIX = "apikey:"
+"""What the text of every key begins with in this dialect."""
+
+SOCKET_PROTOCOL = "feldera-ws-v1"
+"""The protocol a WebSocket speaks; a browser, which cannot set headers, sends its key as a second one."""
+
+
+async def authenticate(connection: HTTPConnection, services: Services) -> tuple[Principal, Scope]:
+    """Return the principal and the scope of a call.
+
+    Raises: Unauthenticated.
+    """
+    return await services.identity.authenticate(_key(connection))
+
+
+def _key(connection: HTTPConnection) -> str | None:
+    scheme, _, credential = connection.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and credential:
+        return credential.strip().removeprefix(KEY_PREFIX)
+    protocols = [name.strip() for name in connection.headers.get("sec-websocket-protocol", "").split(",")]
+    keys = [name for name in protocols if name and name != SOCKET_PROTOCOL]
+    return keys[0].removeprefix(KEY_PREFIX) if keys else None

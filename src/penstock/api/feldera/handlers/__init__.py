@@ -1,0 +1,1 @@
+"""One module per resource. Every handler has the same rhythm: read, lower, act, project."""

@@ -1,0 +1,75 @@
+"""Keys of the API."""
+
+import re
+from typing import Any, Final
+
+from penstock.api.feldera.auth import KEY_PREFIX
+from penstock.api.feldera.errors import refuse
+from penstock.api.shared.call import Call
+from penstock.api.shared.operation import Answer
+from penstock.kernel.errors import Invalid, NotFound
+from penstock.kernel.principal import Role
+from penstock.services.documents import Document
+from penstock.services.identity import KeyDocument
+
+__all__ = ["create", "delete", "get", "list_all"]
+
+_NAME: Final = re.compile(r"[a-zA-Z0-9_-]+")
+_MAX_NAME: Final = 100
+_ROLES: Final = {"read": Role.READER, "write": Role.WRITER}
+_SCOPES: Final = {Role.READER: ["Read"], Role.WRITER: ["Read", "Write"], Role.OWNER: ["Read", "Write"]}
+
+
+async def list_all(call: Call) -> list[dict[str, Any]]:
+    """List all keys, without their texts."""
+    return [_shown(key) for key in await call.services.identity.keys(call.scope)]
+
+
+async def get(call: Call) -> list[dict[str, Any]]:
+    """Show one key, as a list of one."""
+    return [_shown(await _found(call))]
+
+
+async def create(call: Call, body: object) -> Answer:
+    """Make a key; its text is shown here only."""
+    if not isinstance(body, dict) or not isinstance(body.get("name"), str):
+        raise Invalid("the body must be an object with a string 'name'", at="/name")
+    name, role = body["name"], body.get("role") or "read"
+    _check_name(name)
+    if role in ("admin", "owner"):
+        refuse("OwnerAdminNotMintableAsApiKey", f"a key cannot have the role {role!r}; it can be read or write")
+    if role not in _ROLES:
+        raise Invalid(f"the role is {role!r}; it must be 'read' or 'write'", at="/role")
+    if not call.principal.may(_ROLES[role]):
+        refuse("RoleExceedsCreator", f"the role {role!r} is more than the caller's own")
+    document, text = await call.services.identity.issue(call.scope, name, _ROLES[role])
+    return Answer({"id": document.id, "name": name, "api_key": KEY_PREFIX + text}, 201)
+
+
+async def delete(call: Call) -> None:
+    """Make a key worthless."""
+    await _found(call)
+    await call.services.identity.revoke(call.scope, call.path["key_name"])
+
+
+def _check_name(name: str) -> None:
+    if not name:
+        refuse("EmptyName", "the name is empty; it must have at least one character")
+    if len(name) > _MAX_NAME:
+        refuse("TooLongName", f"the name has {len(name)} characters; it may have {_MAX_NAME}")
+    if not _NAME.fullmatch(name):
+        refuse("NameDoesNotMatchPattern", f"the name {name!r} must be of letters, digits, hyphens and underscores")
+
+
+async def _found(call: Call) -> Document[KeyDocument]:
+    name = call.path["key_name"]
+    try:
+        return await call.services.identity.find(call.scope, name)
+    except NotFound:
+        refuse("UnknownApiKey", f"unknown API key {name!r}", {"name": name})
+
+
+def _shown(key: Document[KeyDocument]) -> dict[str, Any]:
+    role = Role(key.body.role)
+    word = {Role.READER: "read", Role.WRITER: "write", Role.OWNER: "owner"}[role]
+    return {"id": key.id, "name": key.name, "role": word, "scopes": _SCOPES[role]}

@@ -1,0 +1,104 @@
+"""Start, pause, resume, stop, clear, and what else moves a pipeline through its states.
+
+A reply waits a moment for the state to be reached, so that a client that looks right after it need not sleep.
+"""
+
+from functools import partial
+
+from penstock.api.feldera import lower, rules
+from penstock.api.feldera.errors import refuse
+from penstock.api.feldera.handlers.found import found, process
+from penstock.api.shared.call import Call
+from penstock.api.shared.parameters import flag
+from penstock.kernel.circuits import Aim
+from penstock.services.circuits.service import Circuit
+
+__all__ = [
+    "activate",
+    "approve",
+    "clear",
+    "dismiss_error",
+    "hint",
+    "pause",
+    "resume",
+    "start",
+    "stop",
+    "unavailable_action",
+]
+
+GRACE_S = 0.5
+
+
+async def start(call: Call) -> str:
+    """Start a pipeline, as soon as its program is compiled."""
+    circuit = found(call)
+    if "initial" not in call.query and circuit.body.aim is Aim.PAUSED and rules.is_provisioned(circuit.body):
+        # Clients of the oldest version resume with a bare start; the later ones always say `initial`.
+        return await resume(call)
+    options = lower.start_options(call.query)
+    guard = partial(rules.check_start, options=options)
+    await _settled(call, await call.services.circuits.start(circuit, options.initial, lower.kept(options), guard))
+    return "Pipeline is starting"
+
+
+async def pause(call: Call) -> str:
+    """Pause a pipeline."""
+    guard = partial(rules.check_hold, code="PauseWhileNotProvisioned", action="pause")
+    await _settled(call, await call.services.circuits.direct(found(call), Aim.PAUSED, guard))
+    return "Pipeline is pausing"
+
+
+async def resume(call: Call) -> str:
+    """Resume a pipeline."""
+    guard = partial(rules.check_hold, code="ResumeWhileNotProvisioned", action="resume")
+    await _settled(call, await call.services.circuits.direct(found(call), Aim.RUNNING, guard))
+    return "Pipeline is resuming"
+
+
+async def stop(call: Call) -> str:
+    """Stop a pipeline at once."""
+    circuit = found(call)
+    if not flag(call.query, "force", False):
+        message = "stopping with a checkpoint is not part of this edition; stop with ?force=true, which drops the state"
+        refuse("EnterpriseFeature", message, {"feature": "stop"})
+    await _settled(call, await call.services.circuits.direct(circuit, Aim.STOPPED, lambda _: None))
+    return "Pipeline is stopping"
+
+
+async def clear(call: Call) -> str:
+    """Drop the storage of a stopped pipeline."""
+    await call.services.circuits.clear(found(call), rules.check_clear)
+    return "Pipeline storage is being cleared"
+
+
+async def dismiss_error(call: Call) -> None:
+    """Forget the deployment error."""
+    await call.services.circuits.dismiss(found(call), rules.check_dismiss)
+
+
+async def activate(call: Call) -> str:
+    """Leave standby, which no pipeline of this edition can be in."""
+    found(call)
+    refuse("EnterpriseFeature", "standby pipelines are not part of this edition", {"feature": "standby"})
+
+
+async def approve(call: Call) -> str:
+    """Let a changed program take over the state of a checkpoint, which this edition does not have."""
+    process(call)
+    refuse("InvalidTransition", "the pipeline is not awaiting approval")
+
+
+async def unavailable_action(call: Call) -> str:
+    """Refuse an action for tests of the server itself, which this one does not offer."""
+    found(call)
+    refuse("UnsupportedPipelineAction", "the action 'testing' needs the unstable feature 'testing'")
+
+
+async def hint(call: Call) -> str:
+    """Take a hint that has nothing to change here: state needs no compaction and has no balance between workers."""
+    process(call)
+    return "OK"
+
+
+async def _settled(call: Call, circuit: Circuit) -> None:
+    await call.services.circuits.settle(circuit, GRACE_S)

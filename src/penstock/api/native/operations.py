@@ -1,0 +1,16 @@
+"""Every operation of the native API, one line each."""
+
+from penstock.api.native.handlers import keys, server
+from penstock.api.native.wire import KeyRequest
+from penstock.api.shared.operation import Json, Operation
+from penstock.kernel.principal import Role
+
+__all__ = ["ALL"]
+
+ALL = (
+    Operation("GET", "/api/penstock/v1/info", server.info, role=None),
+    Operation("GET", "/api/penstock/v1/coverage", server.coverage, role=None),
+    Operation("GET", "/api/penstock/v1/keys", keys.show, Role.OWNER),
+    Operation("POST", "/api/penstock/v1/keys", keys.issue, Role.OWNER, Json(KeyRequest), status=201),
+    Operation("DELETE", "/api/penstock/v1/keys/{name}", keys.revoke, Role.OWNER, status=204),
+)

@@ -1,0 +1,22 @@
+"""Which data formats and transports a circuit can use. To add one, add its line here.
+
+Loaded by the engine's process alone: the formats bring numpy and Arrow with them.
+"""
+
+from penstock.connect.files import FileSink, FileSource
+from penstock.connect.formats.csv import CsvFormat
+from penstock.connect.formats.json import JsonFormat
+from penstock.connect.formats.parquet import ParquetFormat
+from penstock.connect.formats.raw import RawFormat
+from penstock.connect.generator import GeneratorSource
+from penstock.connect.nothing import EmptySource, NullSink
+from penstock.connect.url import UrlSource
+from penstock.services.circuits.kit import Kit
+
+__all__ = ["KIT"]
+
+KIT = Kit.of(
+    formats=(JsonFormat(), CsvFormat(), ParquetFormat(), RawFormat()),
+    sources=(GeneratorSource(), FileSource(), UrlSource(), EmptySource()),
+    sinks=(FileSink(), NullSink()),
+)

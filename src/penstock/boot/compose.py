@@ -1,0 +1,90 @@
+"""The composition root: from settings to services, and to the application that serves the dialects with them."""
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+
+from penstock.api.shared.app import build_app
+from penstock.api.shared.dialect import Dialect, Launch
+from penstock.boot.config import Settings
+from penstock.boot.registry import DIALECTS, STORES
+from penstock.kernel.errors import Invalid
+from penstock.kernel.triggers import Firing
+from penstock.services.artifacts import Artifacts
+from penstock.services.circuits.engine import WarmEngine
+from penstock.services.circuits.service import Circuits
+from penstock.services.documents import Documents
+from penstock.services.identity import Identity
+from penstock.services.logs import Logs
+from penstock.services.metrics import Metrics
+from penstock.services.runs.service import Runs
+from penstock.services.runs.submission import Submission
+from penstock.services.services import Services
+from penstock.services.timekeeper import SystemClock
+from penstock.services.triggers import Launcher, Triggers
+
+__all__ = ["ENGINE_COMMAND", "compose", "open_services"]
+
+ENGINE_COMMAND = (sys.executable, "-m", "penstock.boot.engine")
+"""Starts the process that loads the engine and forks one process per circuit; this process never loads it."""
+
+
+@asynccontextmanager
+async def compose(settings: Settings, dialects: tuple[Dialect, ...] = DIALECTS) -> AsyncIterator[Starlette]:
+    """Open the services and build the application; close the services at the end.
+
+    Raises: as `open_services`.
+    """
+    async with open_services(settings) as services:
+        for dialect in dialects:
+            if dialect.launcher is not None:
+                services.triggers.register(dialect.name, _launcher(dialect.launcher, services))
+        await services.triggers.open()
+        yield build_app(dialects, services)
+
+
+def _launcher(launch: Launch, services: Services) -> Launcher:
+    async def launcher(document: str, firing: Firing) -> Submission | None:
+        return await launch(services, document, firing)
+
+    return launcher
+
+
+@asynccontextmanager
+async def open_services(settings: Settings) -> AsyncIterator[Services]:
+    """Open everything a handler may use; close it in the opposite order.
+
+    Raises: Invalid if there is no such store; Unavailable if the data directory is in use or cannot be used.
+    """
+    if settings.store not in STORES:
+        raise Invalid(f"there is no store {settings.store!r}; there are {', '.join(STORES)}")
+    clock = SystemClock()
+    async with STORES[settings.store](settings) as stores:
+        documents = Documents(stores.metadata, clock)
+        circuits = Circuits(documents, stores.metadata, clock, WarmEngine(ENGINE_COMMAND))
+        await circuits.open()
+        logs = Logs(stores.log_book)
+        runs = Runs(stores.metadata, stores.blobs, clock, stores.executors, logged=logs.logged, forget_logs=logs.forget)
+        triggers = Triggers(stores.metadata, clock, runs)
+        try:
+            await runs.open()
+            yield Services(
+                clock=clock,
+                store=stores.metadata,
+                blobs=stores.blobs,
+                documents=documents,
+                identity=Identity(documents, owner_key=settings.owner_key, pepper=stores.secret),
+                circuits=circuits,
+                runs=runs,
+                triggers=triggers,
+                logs=logs,
+                metrics=Metrics(stores.metadata, clock),
+                artifacts=Artifacts(stores.blobs),
+                started_at=clock.now(),
+            )
+        finally:
+            await triggers.close()
+            await runs.close()
+            await circuits.close()

@@ -1,0 +1,105 @@
+"""Settings of a server. Each can be given as an environment variable `PENSTOCK_<NAME>`; the command line wins."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+from penstock.kernel.errors import Invalid
+
+__all__ = ["Settings", "read_settings"]
+
+PREFIX = "PENSTOCK_"
+OWNER_KEY_LENGTH = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What can be set.
+
+    Attributes:
+        host: address to listen on.
+        port: TCP port; 0 lets the system choose one.
+        data: directory for everything the server keeps; unused by the store `memory`.
+        store: where metadata and blobs are kept, a name in `boot.registry.STORES`.
+        owner_key: text that callers show as `Authorization: Bearer <key>` to be the owner; switches authentication
+            on.
+        insecure: allow listening beyond this machine without authentication.
+        log_json: one JSON object per log line instead of text for people.
+        log_level: debug, info, warning or error.
+        warm: load the SQL engine's process as soon as the server is ready (a process beside the server's own), so that
+            the first program does not wait for it; otherwise with the first request that needs it.
+        stop_timeout_s: how long replies that still run may go on after the signal to stop.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    data: Path = Path("penstock-data")
+    store: str = "sqlite"
+    owner_key: str | None = None
+    insecure: bool = False
+    log_json: bool = False
+    log_level: str = "info"
+    warm: bool = True
+    stop_timeout_s: int = 2
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.port <= 65535:
+            raise Invalid(f"the port is {self.port}; it must lie between 0 and 65535")
+        if self.log_level not in ("debug", "info", "warning", "error"):
+            raise Invalid(f"the log level is {self.log_level!r}; it must be debug, info, warning or error")
+        if self.owner_key is not None and len(self.owner_key) < OWNER_KEY_LENGTH:
+            raise Invalid(
+                f"the owner key has {len(self.owner_key)} characters; it must have {OWNER_KEY_LENGTH} or more"
+            )
+        if not (self.is_local or self.owner_key or self.insecure):
+            raise Invalid(
+                f"{self.host!r} can be reached from other machines and the server would obey whoever does; "
+                f"set {PREFIX}OWNER_KEY to switch authentication on, listen on 127.0.0.1, or insist with --insecure"
+            )
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only this machine can reach the server."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+
+def read_settings(environment: Mapping[str, str] | None = None, **given: object) -> Settings:
+    """Put settings together: those given, then the environment, then the defaults. None counts as not given.
+
+    Raises: Invalid for a value that does not fit, or a variable that names no setting.
+    """
+    environment = os.environ if environment is None else environment
+    known = {PREFIX + field.name.upper(): field.name for field in fields(Settings)}
+    values: dict[str, Any] = {}
+    for variable, text in environment.items():
+        if not variable.startswith(PREFIX):
+            continue
+        if variable not in known:
+            raise Invalid(f"the variable {variable} names no setting; known are {', '.join(sorted(known))}")
+        values[known[variable]] = _parse(variable, known[variable], text)
+    values |= {name: value for name, value in given.items() if value is not None}
+    return Settings(**values)
+
+
+def _parse(variable: str, name: str, text: str) -> object:
+    match name:
+        case "port" | "stop_timeout_s":
+            if not (text.isascii() and text.isdecimal()):
+                raise Invalid(f"{variable} is {text!r}; it must be a whole number")
+            return int(text)
+        case "insecure" | "log_json" | "warm":
+            if text.lower() not in ("0", "1", "true", "false"):
+                raise Invalid(f"{variable} is {text!r}; it must be 'true' or 'false'")
+            return text.lower() in ("1", "true")
+        case "data":
+            return Path(text)
+        case _:
+            return text

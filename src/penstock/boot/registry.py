@@ -1,0 +1,77 @@
+"""Which dialects and stores there are. To add one, add its line here."""
+
+import tempfile
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from penstock.api import feldera, kfp, native
+from penstock.api.shared.dialect import Dialect
+from penstock.boot.config import Settings
+from penstock.boot.secrets import server_secret
+from penstock.ports.blobs import BlobStore
+from penstock.ports.executor import Executor
+from penstock.ports.logbook import LogBook
+from penstock.ports.metadata import MetadataStore
+
+__all__ = ["DIALECTS", "STORES", "OpenStores", "Stores"]
+
+DIALECTS: tuple[Dialect, ...] = (native.DIALECT, feldera.DIALECT, kfp.DIALECT)
+"""The dialects this server speaks. The first one answers for paths that none owns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """The stores of one server, and the executors that keep their work beside them.
+
+    `secret` is 32 bytes that only this server knows and keeps over a restart.
+    """
+
+    metadata: MetadataStore
+    blobs: BlobStore
+    secret: bytes
+    log_book: LogBook
+    executors: tuple[Executor, ...]
+
+
+OpenStores = Callable[[Settings], AbstractAsyncContextManager[Stores]]
+
+
+@asynccontextmanager
+async def _sqlite(settings: Settings) -> AsyncIterator[Stores]:
+    from penstock.execute.inline import InlineExecutor
+    from penstock.execute.process import ProcessExecutor
+    from penstock.store.localdir import LocalBlobs
+    from penstock.store.lock import DirectoryLock
+    from penstock.store.logfiles import LogFiles
+    from penstock.store.sqlite import SqliteStore
+
+    directory = settings.data.absolute()
+    lock = DirectoryLock(directory)
+    try:
+        metadata = await SqliteStore.open(directory / "metadata.sqlite")
+        try:
+            blobs, log_book = LocalBlobs(directory / "blobs"), LogFiles(directory / "logs")
+            executors = (ProcessExecutor(directory / "execute", blobs, log_book), InlineExecutor({}, log_book))
+            yield Stores(metadata, blobs, server_secret(directory / "secret"), log_book, executors)
+        finally:
+            await metadata.close()
+    finally:
+        lock.release()
+
+
+@asynccontextmanager
+async def _memory(settings: Settings) -> AsyncIterator[Stores]:
+    from penstock.execute.inline import InlineExecutor
+    from penstock.store.logfiles import LogFiles
+    from penstock.store.memory import MemoryBlobs, MemoryStore
+
+    with tempfile.TemporaryDirectory(prefix="penstock-logs-") as folder:
+        log_book = LogFiles(Path(folder))
+        # Commands need a directory that outlives the server, which this store has not.
+        yield Stores(MemoryStore(), MemoryBlobs(), bytes(32), log_book, (InlineExecutor({}, log_book),))
+
+
+STORES: Mapping[str, OpenStores] = {"sqlite": _sqlite, "memory": _memory}
+"""Where metadata and blobs can be kept. `memory` forgets everything when the server stops."""

@@ -1,0 +1,270 @@
+"""Aggregates that are sums: a change of the input is added to words of the group's record, whatever the group holds.
+
+An accumulator says how many words it needs, turns the delta's rows into words to add, and reads its result back from
+the summed words. Integer sums are kept as two words, the sums of the high and low 32 bits of the values, so they are
+exact over more rows than memory holds; the range is checked when the result is read, as the dialect does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from penstock.data.batch import Column, Mask, Words
+from penstock.data.pool import Pool
+from penstock.data.rows import Rows
+from penstock.data.types import FLOATS, INTEGER_BITS, INTEGERS, INTERVALS, UNSIGNED, Kind, SqlType
+from penstock.data.values import encode_values
+from penstock.sql.functions.coercion import describe
+from penstock.sql.functions.registry import EvaluationError
+
+_LOW = np.int64(0xFFFFFFFF)
+
+
+class Accumulator:
+    """words: how many of the record's words it keeps; floats: how many float sums (two words and a count each)."""
+
+    words = 1
+    floats = 0
+
+    def spread(self, args: Sequence[Column], weights: Words, out: Rows) -> None:
+        """Write into out (n, words) what each of n rows adds; weights are 0 for rows that do not take part."""
+        raise NotImplementedError
+
+    def result(self, sums: Rows) -> Column:
+        """Return the aggregate of each group from its summed words (t, words)."""
+        raise NotImplementedError
+
+
+def _present(column: Column, weights: Words) -> Words:
+    return weights if column.nulls is None else np.where(column.nulls, 0, weights)
+
+
+class Count(Accumulator):
+    """COUNT(*), and COUNT(x, ...): rows in which no argument is null."""
+
+    def spread(self, args: Sequence[Column], weights: Words, out: Rows) -> None:
+        for arg in args:
+            weights = _present(arg, weights)
+        out[:, 0] = weights
+
+    def result(self, sums: Rows) -> Column:
+        return Column(sums[:, 0].copy())
+
+
+class CountIf(Accumulator):
+    """COUNTIF(condition)."""
+
+    def spread(self, args: Sequence[Column], weights: Words, out: Rows) -> None:
+        out[:, 0] = _present(args[0], weights) * args[0].words
+
+    def result(self, sums: Rows) -> Column:
+        return Column(sums[:, 0].copy())
+
+
+class Bool(Accumulator):
+    """BOOL_AND / EVERY (decisive: false) and BOOL_OR / SOME (decisive: true), from the numbers of both values."""
+
+    words = 2
+
+    def __init__(self, decisive: bool) -> None:
+        self._decisive = decisive
+
+    def spread(self, args: Sequence[Column], weights: Words, out: Rows) -> None:
+        weights = _present(args[0], weights)
+        out[:, 1] = weights * args[0].words
+        out[:, 0] = weights - out[:, 1]
+
+    def result(self, sums: Rows) -> Column:
+        nulls = np.asarray((sums == 0).all(axis=1))
+        seen = sums[:, int(self._decisive)] > 0
+        words = np.where(seen, self._decisive, not self._decisive).astype(np.int64)
+        words[nulls] = 0
+        return Column(words, nulls if nulls.any() else None)
+
+
+class _IntegerSum(Accumulator):
+    """Words: values present, then the sums of 32-bit limbs from the highest (signed) to the lowest."""
+
+    def __init__(self, argument: SqlType, pool: Pool) -> None:
+        self._argument = argument
+        self._pool = pool
+        self._limbs = 4 if argument.pooled else 2
+        self.words = 1 + self._limbs
+
+    def spread(self, args: Sequence[Column], weights: Words, out: Rows) -> None:
+        weights = _present(args[0], weights)
+        out[:, 0] = weights
+        if not self._argument.pooled:
+            words = args[0].words
+            high = (words.view(np.uint64) >> np.uint64(32)).view(np.int64) if self._unsigned else words >> 32
+            out[:, 1] = high * weights
+            out[:, 2] = (words & _LOW) * weights
+            return
+        for i, limb in enumerate(wide_limbs(args[0], self._pool)):
+            out[:, 1 + i] = limb * weights
+
+    @property
+    def _unsigned(self) -> bool:
+        return self._argument.kind is Kind.UBIGINT
+
+    def totals(self, sums: Rows) -> npt.NDArray[Any]:
+        """Return the sum of each group: int64 where all fit with room to spare, else Python integers (dtype object)."""
+        if self._limbs == 2 and not (np.abs(sums[:, 1]) >> 30).any() and not (np.abs(sums[:, 2]) >> 61).any():
+            return (sums[:, 1] << 32) + sums[:, 2]
+        total = sums[:, 1].astype(object)
+        for i in range(2, 1 + self._limbs):
+            total = total * 4294967296 + sums[:, i].astype(object)
+        return total
+
+
+def wide_limbs(column: Column, pool: Pool) -> list[Words]:
+    """Return the 32-bit limbs of wide decimals (16 pooled bytes, sign bit flipped), the highest first and signed."""
+    data = np.zeros((len(column), 16), np.uint8)
+    data[:, 0] = 0x80
+    present = np.arange(len(column)) if column.nulls is None else np.flatnonzero(~column.nulls)
+    data[present] = pool.gather(np.ascontiguousarray(column.words[present]))[0].reshape(-1, 16)
+    limbs = data.view(">u4").astype(np.int64)
+    highest = limbs[:, 0] - 0x80000000
+    return [highest, limbs[:, 1], limbs[:, 2], limbs[:, 3]]
+
+
+def integers_to_column(values: npt.NDArray[Any], nulls: Mask, type: SqlType, pool: Pool) -> Column:
+    """Return whole numbers (of 10^-scale for a DECIMAL, units of an INTERVAL) as a column, checked against its range.
+
+    Raises: EvaluationError in the dialect's words for a value that does not fit.
+    """
+    present = ~nulls
+    if type.kind in INTEGERS or type.kind in INTERVALS:
+        bits = INTEGER_BITS.get(type.kind, 64)
+        low, high = (0, 2**bits - 1) if type.kind in UNSIGNED else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+        outside = present & ((values < low) | (values > high))
+        if outside.any():
+            bad = int(values[np.argmax(outside)])
+            raise EvaluationError(
+                f"Error converting {bad} to {describe(type)}: out of range integral type conversion attempted"
+            )
+        if values.dtype == object:
+            values = np.array([int(v) & 0xFFFFFFFFFFFFFFFF for v in values], np.uint64).view(np.int64)
+        return Column(np.where(nulls, 0, values), nulls if nulls.any() else None)
+    limit = 10 ** (type.precision or 38)
+    if values.dtype == object or limit <= 2**63:
+        outside = present & ((values <= -limit) | (values >= limit))
+        if outside.any():
+            bad = int(values[np.argmax(outside)])
+            raise EvaluationError(f"Error converting {_scaled(bad, type)} to {describe(type)}: Value out of range")
+    if not type.pooled:
+        return Column(np.where(nulls, 0, values).astype(np.int64), nulls if nulls.any() else None)
+    listed = [None if n else _decimal(int(v), type) for v, n in zip(values, nulls, strict=True)]
+    return encode_values(listed, type, pool)
+
+
+def _decimal(value: int, type: SqlType) -> Decimal:
+    return Decimal((int(value < 0), tuple(int(d) for d in str(abs(value))), -(type.scale or 0)))
+
+
+def _scaled(value: int, type: SqlType) -> str:
+    return str(_decimal(value, type))
+
+
+class Sum(_IntegerSum):
+    """SUM of integers and decimals: exact, NULL over no values, a run-time error outside the result type."""
+
+    def __init__(self, argument: SqlType, result: SqlType, pool: Pool) -> None:
+        super().__init__(argument, pool)
+        self._result = result
+
+    def result(self, sums: Rows) -> Column:
+        return integers_to_column(self.totals(sums), sums[:, 0] == 0, self._result, self._pool)
+
+
+class Average(_IntegerSum):
+    """AVG of integers and decimals: in the result's scale, cut toward zero."""
+
+    def __init__(self, argument: SqlType, result: SqlType, pool: Pool) -> None:
+        super().__init__(argument, pool)
+        self._result = result
+        self._shift = 10 ** ((result.scale or 0) - (argument.scale or 0))
+
+    def result(self, sums: Rows) -> Column:
+        nulls = sums[:, 0] == 0
+        counts = np.where(nulls, 1, sums[:, 0])
+        totals = self.totals(sums)
+        if self._shift != 1:
+            totals = totals.astype(object) * self._shift
+        if totals.dtype == object:
+            counts = counts.astype(object)
+        quotient = np.abs(totals) // np.abs(counts) * np.where((totals < 0) != (counts < 0), -1, 1)
+        return integers_to_column(quotient, nulls, self._result, self._pool)
+
+
+class FloatSum(Accumulator):
+    """SUM and AVG of REAL and DOUBLE: a compensated sum, so that what is added and taken away again leaves no trace.
+
+    Words: values present, NaNs, +infinities, -infinities; the finite values go to the record's float sums.
+    """
+
+    words = 4
+    floats = 1
+
+    def __init__(self, result: SqlType, average: bool) -> None:
+        self._single = result.kind is Kind.REAL
+        self._average = average
+
+    def spread(self, args: Sequence[Column], weights: Words, out: Rows) -> None:
+        values = np.ascontiguousarray(args[0].words).view(np.float64)
+        weights = _present(args[0], weights)
+        out[:, 0] = weights
+        out[:, 1] = weights * np.isnan(values)
+        out[:, 2] = weights * np.isposinf(values)
+        out[:, 3] = weights * np.isneginf(values)
+
+    def finite(self, args: Sequence[Column], weights: Words) -> npt.NDArray[np.float64]:
+        """Return the finite value of each row that takes part, 0 for others."""
+        values = np.ascontiguousarray(args[0].words).view(np.float64)
+        return np.where(np.isfinite(values) & (_present(args[0], weights) != 0), values, 0.0)
+
+    def total(self, sums: Rows, finite: npt.NDArray[np.float64]) -> Column:
+        """Return the result from the summed words and the finite sums (t,)."""
+        nulls = sums[:, 0] == 0
+        value = finite.copy()
+        value[sums[:, 2] > 0] = np.inf
+        value[sums[:, 3] > 0] = -np.inf
+        value[(sums[:, 1] > 0) | ((sums[:, 2] > 0) & (sums[:, 3] > 0))] = np.nan
+        if self._average:
+            value = value / np.where(nulls, 1, sums[:, 0])
+        if self._single:
+            with np.errstate(over="ignore"):
+                value = value.astype(np.float32).astype(np.float64)
+        value[np.isnan(value)] = np.nan
+        value = np.where(nulls, 0.0, value) + 0.0
+        return Column(value.view(np.int64), nulls if nulls.any() else None)
+
+
+def linear(name: str, arguments: Sequence[SqlType], result: SqlType, pool: Pool) -> Accumulator | None:
+    """Return the accumulator of an aggregate, or None when the aggregate is not a sum."""
+    simple: dict[str, Callable[[], Accumulator]] = {
+        "COUNT": Count,
+        "COUNTIF": CountIf,
+        "BOOL_AND": lambda: Bool(False),
+        "LOGICAL_AND": lambda: Bool(False),
+        "EVERY": lambda: Bool(False),
+        "BOOL_OR": lambda: Bool(True),
+        "LOGICAL_OR": lambda: Bool(True),
+        "SOME": lambda: Bool(True),
+    }
+    if name in simple:
+        return simple[name]()
+    if name in ("SUM", "AVG"):
+        argument = arguments[0]
+        if argument.kind in FLOATS:
+            return FloatSum(result, name == "AVG")
+        if argument.kind in INTEGERS or argument.kind is Kind.DECIMAL or argument.kind in INTERVALS:
+            if result.kind in FLOATS:
+                return None
+            return Sum(argument, result, pool) if name == "SUM" else Average(argument, result, pool)
+    return None

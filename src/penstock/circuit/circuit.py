@@ -1,0 +1,176 @@
+"""A circuit: operators in the order they are run, what goes in and what comes out.
+
+One step takes the changes of some tables and returns the changes of every relation that changed. The circuit is a
+sequential function of its inputs: no clock, no randomness, no I/O.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from time import perf_counter_ns
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from penstock.circuit.operator import Delta, Operator, State, batch_of
+from penstock.circuit.operators.table import Table
+from penstock.data.batch import Batch, Column
+from penstock.data.pool import Pool
+from penstock.data.rows import RowLayout
+from penstock.data.types import Schema
+from penstock.data.zset import Contents, consolidate
+
+CLOCK = "now"
+"""The input of the circuit's clock: one row with the present time, where the program asks for it."""
+
+
+@dataclass(slots=True)
+class Wired:
+    """An operator, where its inputs come from, and what it has done so far (rows, nanoseconds)."""
+
+    operator: Operator
+    inputs: tuple[int, ...]
+    rows_in: int = 0
+    rows_out: int = 0
+    time_ns: int = 0
+
+
+@dataclass(slots=True)
+class Output:
+    """A relation that is shown: the operator that gives it, its schema, and its contents if they are kept."""
+
+    at: int
+    schema: Schema
+    layout: RowLayout
+    contents: Contents | None = None
+
+
+@dataclass(slots=True)
+class Circuit:
+    """Built by `lower`; inputs and outputs by the relations' canonical names.
+
+    carried: for each table the positions of string columns whose equal values need no equal codes.
+    """
+
+    pool: Pool
+    carried: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    operators: list[Wired] = field(default_factory=list)
+    inputs: dict[str, int] = field(default_factory=dict)
+    outputs: dict[str, Output] = field(default_factory=dict)
+    steps: int = 0
+    _now: int | None = None
+
+    @property
+    def uses_clock(self) -> bool:
+        """Whether the program reads NOW(), so that the passing of time is a change."""
+        return CLOCK in self.inputs
+
+    def step(self, inputs: Mapping[str, Batch], now_micros: int | None = None) -> dict[str, Batch]:
+        """Take in changes of tables and return the change of each table and view that changed.
+
+        A change holds no row both added and taken away (strings that are only carried count by their codes); a row
+        that is added twice may stand in it twice.
+
+        now_micros: the clock's new time (epoch microseconds), where the program uses it.
+        Raises: EvaluationError if an expression has no value; the circuit is of no use afterwards.
+        """
+        deltas: list[Delta | None] = [None] * len(self.operators)
+        given: dict[int, Batch] = {self.inputs[name]: batch for name, batch in inputs.items() if name != CLOCK}
+        if now_micros is not None and self.uses_clock and now_micros != self._now:
+            given[self.inputs[CLOCK]] = self._clock_change(now_micros)
+        first = self.steps == 0
+        ran: list[Wired] = []
+        for i, wired in enumerate(self.operators):
+            operator = wired.operator
+            if i in given:
+                incoming: Sequence[Delta | None] = [given[i]]
+            else:
+                incoming = [deltas[j] for j in wired.inputs]
+                if all(d is None for d in incoming) and not (first and operator.runs_first):
+                    continue
+            began = perf_counter_ns()
+            delta = operator.step(incoming)
+            ran.append(wired)
+            wired.time_ns += perf_counter_ns() - began
+            wired.rows_in += sum(len(d) for d in incoming if d is not None)
+            if delta is not None and len(delta):
+                deltas[i] = delta
+                wired.rows_out += len(delta)
+        for wired in ran:
+            began = perf_counter_ns()
+            wired.operator.commit()
+            wired.time_ns += perf_counter_ns() - began
+        self.steps += 1
+        return self._collect(deltas)
+
+    def _clock_change(self, now: int) -> Batch:
+        times = [now] if self._now is None else [self._now, now]
+        self._now = now
+        return Batch([Column(np.array(times))], np.array([1] if len(times) == 1 else [-1, 1]))
+
+    def _collect(self, deltas: Sequence[Delta | None]) -> dict[str, Batch]:
+        result = {}
+        for name, output in self.outputs.items():
+            batch = batch_of(deltas[output.at])
+            if batch is None:
+                continue
+            if (batch.weights < 0).any():
+                batch = consolidate(batch, output.layout)
+            if len(batch):
+                result[name] = batch
+                if output.contents is not None:
+                    output.contents.add(batch)
+        return result
+
+    def kept(self, name: str) -> bool:
+        """Whether the contents of a relation are kept and can be read."""
+        output = self.outputs.get(name)
+        if output is None:
+            return False
+        operator = self.operators[output.at].operator
+        return output.contents is not None or (isinstance(operator, Table) and operator.kept)
+
+    def contents(self, name: str) -> Batch:
+        """Return all rows of a kept relation."""
+        output = self.outputs[name]
+        if output.contents is not None:
+            return output.contents.batch()
+        operator = self.operators[output.at].operator
+        assert isinstance(operator, Table)
+        return operator.contents()
+
+    @property
+    def late_count(self) -> int:
+        """Rows dropped because they were late."""
+        return sum(w.operator.late_count for w in self.operators if isinstance(w.operator, Table))
+
+    def snapshot(self) -> dict[str, npt.NDArray[Any]]:
+        """Return the whole state as arrays by name, for `restore` into a circuit of the same program."""
+        state: dict[str, npt.NDArray[Any]] = {
+            "steps": np.array([self.steps]),
+            "now": np.array([self._now is not None, self._now or 0]),
+        }
+        state.update({f"pool/{k}": a for k, a in self.pool.snapshot().items()})
+        for i, wired in enumerate(self.operators):
+            state.update({f"{i}/{k}": a for k, a in wired.operator.snapshot().items()})
+        for name, output in self.outputs.items():
+            if output.contents is not None:
+                state.update({f"view/{name}/{k}": a for k, a in output.contents.snapshot().items()})
+        return state
+
+    def restore(self, state: State) -> None:
+        """Take up a snapshot. The pool must have been restored from it before the circuit was built."""
+        self.steps = int(state["steps"][0])
+        known, now = state["now"].tolist()
+        self._now = now if known else None
+        for i, wired in enumerate(self.operators):
+            wired.operator.restore(_under(f"{i}/", state))
+        for name, output in self.outputs.items():
+            if output.contents is not None:
+                output.contents.restore(_under(f"view/{name}/", state))
+
+
+def _under(prefix: str, state: State) -> dict[str, npt.NDArray[Any]]:
+    return {k[len(prefix) :]: a for k, a in state.items() if k.startswith(prefix)}

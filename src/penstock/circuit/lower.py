@@ -1,0 +1,335 @@
+"""Plan to circuit: one arm for each plan node. Nodes that are shared become one operator; so do equal arrangements."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from penstock.circuit.circuit import CLOCK, Circuit, Output, Wired
+from penstock.circuit.clock import bind_clock
+from penstock.circuit.operator import Operator
+from penstock.circuit.operators.aggregate import Aggregate
+from penstock.circuit.operators.arrange import Arrange
+from penstock.circuit.operators.asof import AsofJoin
+from penstock.circuit.operators.distinct import Distinct
+from penstock.circuit.operators.hop import Hop
+from penstock.circuit.operators.join import Join
+from penstock.circuit.operators.leaders import Leaders
+from penstock.circuit.operators.linear import Linear
+from penstock.circuit.operators.panes import Panes
+from penstock.circuit.operators.semijoin import SemiJoin
+from penstock.circuit.operators.setops import SetOperation
+from penstock.circuit.operators.standings import Standings
+from penstock.circuit.operators.table import Table
+from penstock.circuit.operators.topk import TopK
+from penstock.circuit.operators.union import Union
+from penstock.circuit.operators.unnest import Unnest
+from penstock.circuit.operators.values import Values
+from penstock.circuit.operators.window import Window
+from penstock.data.pool import Pool
+from penstock.data.rows import RowLayout
+from penstock.data.types import BOOLEAN, Kind, Schema
+from penstock.data.zset import Contents
+from penstock.sql.diagnostics import NotSupported
+from penstock.sql.plan import nodes
+from penstock.sql.plan.carried import carried_columns
+from penstock.sql.plan.expr import Call, ColumnRef, Expr, Literal
+from penstock.sql.plan.walk import children, columns_of, exprs_of
+
+
+def lower(program: nodes.Program, pool: Pool | None = None) -> Circuit:
+    """Build the circuit of a compiled program. Raises NotSupported for what no operator maintains."""
+    return _Lowering(program, Pool() if pool is None else pool).circuit
+
+
+class _Lowering:
+    def __init__(self, program: nodes.Program, pool: Pool) -> None:
+        self._program = program
+        self._pool = pool
+        self.circuit = Circuit(pool, carried=carried_columns(program))
+        self._built: dict[int, int] = {}
+        self._arranged: dict[Any, int] = {}
+        self._bound: dict[int, nodes.Node] = {}
+        self._append_only: dict[int, bool] = {}
+        self._tables = {t.name: t for t in program.tables}
+        self._views = {v.name: v for v in program.views}
+        self._uses = Counter[int]()
+        for view in program.views:
+            assert view.plan is not None
+            self._count(view.plan)
+        for table in program.tables:
+            at = self._add(Table(table, pool))
+            self.circuit.inputs[table.name] = at
+            self._show(table, at, None)
+        for view in program.views:
+            assert view.plan is not None
+            try:
+                at = self.node(view.plan)
+            except NotSupported as refusal:
+                raise NotSupported(refusal.feature, refusal.span or view.span) from None
+            if not view.local:
+                layout = RowLayout([f.type for f in view.schema])
+                self._show(view, at, Contents(layout) if view.materialized else None)
+
+    def _show(self, relation: nodes.Relation, at: int, contents: Contents | None) -> None:
+        layout = RowLayout([f.type for f in relation.schema])
+        self.circuit.outputs[relation.name] = Output(at, relation.schema, layout, contents)
+
+    def _add(self, operator: Operator, *inputs: int) -> int:
+        self.circuit.operators.append(Wired(operator, inputs))
+        return len(self.circuit.operators) - 1
+
+    def _count(self, node: nodes.Node) -> None:
+        """Count how many places use each node, so that a node is fused into its user only if it has no other."""
+        self._uses[id(node)] += 1
+        if self._uses[id(node)] == 1:
+            for child in children(node):
+                self._count(child)
+
+    # ------------------------------------------------------------------------------------------------- plan nodes
+
+    def node(self, node: nodes.Node) -> int:
+        """Return the operator that gives a plan node, building it if there is none yet."""
+        known = self._built.get(id(node))
+        if known is None:
+            known = self._built[id(node)] = self._lower(self._without_clock(node))
+        return known
+
+    def _without_clock(self, node: nodes.Node) -> nodes.Node:
+        bound = self._bound.get(id(node))
+        if bound is None:
+            bound = self._bound[id(node)] = bind_clock(node)
+        return bound
+
+    def _lower(self, node: nodes.Node) -> int:
+        arms: dict[type, Callable[[Any], int]] = {
+            nodes.Scan: self._scan,
+            nodes.ViewScan: lambda n: self.node(self._view_plan(n)),
+            nodes.Values: lambda n: self._add(Values(n.rows, self._pool)),
+            nodes.Filter: self._linear,
+            nodes.Project: self._linear,
+            nodes.Join: lambda n: self._join(n, None),
+            nodes.AsofJoin: lambda n: self._add(AsofJoin(n, self._pool), self.node(n.left), self.node(n.right)),
+            nodes.Aggregate: self._aggregate,
+            nodes.Distinct: lambda n: self._add(Distinct(_layout(n.schema)), self.node(n.input)),
+            nodes.UnionAll: lambda n: self._add(Union(), *map(self.node, n.inputs)),
+            nodes.SetOperation: lambda n: self._add(
+                SetOperation(_layout(n.schema), n.kind, n.all), self.node(n.left), self.node(n.right)
+            ),
+            nodes.TopK: self._top,
+            nodes.Window: lambda n: self._add(Window(n, self._pool), self.node(n.input)),
+            nodes.Hop: lambda n: self._add(Hop(n.time, n.slide, n.size, n.offset, self._pool), self.node(n.input)),
+            nodes.Unnest: self._unnest,
+        }
+        return arms[type(node)](node)
+
+    def _view_plan(self, node: nodes.ViewScan) -> nodes.Node:
+        plan = self._views[node.view].plan
+        assert plan is not None
+        return plan
+
+    def _scan(self, node: nodes.Scan) -> int:
+        if node.table == CLOCK and CLOCK not in self._tables and CLOCK not in self.circuit.inputs:
+            self.circuit.inputs[CLOCK] = self._add(Union())
+        return self.circuit.inputs[node.table]
+
+    def _unnest(self, node: nodes.Unnest) -> int:
+        added = [f.type for f in node.schema[len(node.input.schema) :]]
+        operator = Unnest(node.collection, added, node.ordinality, node.outer, self._pool)
+        return self._add(operator, self.node(node.input))
+
+    def _top(self, node: nodes.TopK) -> int:
+        append_only = self.append_only(node.input)
+        operator: Operator
+        if append_only and Leaders.serves(node):
+            operator = Leaders(node, self._pool)
+        elif not append_only and Standings.serves(node):
+            operator = Standings(node, self._pool)
+        else:
+            operator = TopK(node, append_only, self._pool)
+        return self._add(operator, self.node(node.input))
+
+    def _aggregate(self, node: nodes.Aggregate) -> int:
+        operator = Aggregate(
+            node.input.schema, node.keys, node.calls, node.schema, self.append_only(node.input), self._pool
+        )
+        return self._add(operator, self._panes(node) if self._by_window_only(node) else self.node(node.input))
+
+    def _by_window_only(self, node: nodes.Aggregate) -> bool:
+        """Whether an aggregate over windows asks for a row's time only through its window."""
+        hop = node.input
+        if not isinstance(hop, nodes.Hop) or not isinstance(hop.time, ColumnRef) or not self._alone(hop):
+            return False
+        used = set().union(*map(columns_of, exprs_of(node))) if exprs_of(node) else set()
+        return hop.time.index not in used
+
+    def _panes(self, node: nodes.Aggregate) -> int:
+        hop = node.input
+        assert isinstance(hop, nodes.Hop) and isinstance(hop.time, ColumnRef)
+        panes = Panes(_layout(hop.input.schema), hop.time.index, hop.slide, hop.size, hop.offset)
+        spread = Hop(hop.time, hop.slide, hop.size, hop.offset, self._pool)
+        return self._add(spread, self._add(panes, self.node(hop.input)))
+
+    def _linear(self, node: nodes.Project | nodes.Filter) -> int:
+        """Lower a projection and the filter below it as one operator; above an inner join as part of the join."""
+        exprs = node.exprs if isinstance(node, nodes.Project) else None
+        below = node.input if isinstance(node, nodes.Project) else node
+        predicate: Expr | None = None
+        below = self._without_clock(below) if below is not node else below
+        if isinstance(below, nodes.Filter) and (below is node or self._uses[id(below)] <= 1):
+            predicate, below = below.predicate, self._without_clock(below.input)
+        if isinstance(below, nodes.Join) and below.kind == "inner" and self._alone(below):
+            return self._join(below, (predicate, exprs))
+        return self._add(Linear(predicate, exprs, self._pool), self.node(below))
+
+    def _alone(self, node: nodes.Node) -> bool:
+        return self._uses[id(node)] <= 1 and id(node) not in self._built
+
+    # ------------------------------------------------------------------------------------------------------ joins
+
+    def _join(self, node: nodes.Join, then: tuple[Expr | None, Sequence[Expr] | None] | None) -> int:
+        if node.kind == "inner":
+            return self._inner(node, then)
+        if node.residual is None:
+            return self._equi_join(node)
+        return self._residual_join(node)
+
+    def _inner(self, node: nodes.Join, then: tuple[Expr | None, Sequence[Expr] | None] | None) -> int:
+        predicate, exprs = then if then is not None else (None, None)
+        if node.residual is not None:
+            predicate = node.residual if predicate is None else Call("AND", (node.residual, predicate), BOOLEAN)
+        linear = None if predicate is None and exprs is None else Linear(predicate, exprs, self._pool)
+        left = self._arrange(node, "left", drop_null=True)
+        right = self._arrange(node, "right", drop_null=True)
+        return self._pair(left, right, linear)
+
+    def _pair(self, left: int, right: int, linear: Linear | None) -> int:
+        return self._add(Join(self._trace(left), self._trace(right), linear), left, right)
+
+    def _trace(self, at: int) -> Arrange:
+        operator = self.circuit.operators[at].operator
+        assert isinstance(operator, Arrange)
+        return operator
+
+    def _semi(self, left: int, right: int, anti: bool) -> int:
+        return self._add(SemiJoin(self._trace(left), self._trace(right), anti), left, right)
+
+    def _equi_join(self, node: nodes.Join) -> int:
+        """Outer, semi- and anti-joins whose condition is only equalities: matches are told by the key alone."""
+        if node.kind in ("semi", "anti"):
+            left = self._arrange(node, "left", drop_null=False)
+            right = self._arrange(node, "right", drop_null=True, keys_only=True)
+            return self._semi(left, right, node.kind == "anti")
+        parts = []
+        keep, drop = ("right", "left") if node.kind == "right" else ("left", "right")
+        kept = self._arrange(node, keep, drop_null=False)
+        dropped = self._arrange(node, drop, drop_null=True)
+        left, right = (dropped, kept) if node.kind == "right" else (kept, dropped)
+        parts.append(self._pair(left, right, None))
+        parts.append(self._padded(node, keep, self._semi(kept, dropped, True)))
+        if node.kind == "full":
+            other = self._arrange(node, "right", drop_null=False)
+            present = self._arrange(node, "left", drop_null=True, keys_only=True)
+            parts.append(self._padded(node, "right", self._semi(other, present, True)))
+        return self._add(Union(), *parts)
+
+    def _residual_join(self, node: nodes.Join) -> int:
+        """With a further condition a left row has a match if it occurs, whole, among the pairs that fulfil it."""
+        width = len(node.left.schema)
+        schema = (*node.left.schema, *node.right.schema)
+        pairs = self._inner(node, None)
+        sides = {"left": ["left"], "right": ["right"], "full": ["left", "right"], "semi": ["left"], "anti": ["left"]}
+        parts = [] if node.kind in ("semi", "anti") else [pairs]
+        for side in sides[node.kind]:
+            input = node.left if side == "left" else node.right
+            first = 0 if side == "left" else width
+            exprs = [ColumnRef(first + i, schema[first + i].type) for i in range(len(input.schema))]
+            matched = self._add(Linear(None, exprs, self._pool), pairs)
+            layout = _layout(input.schema)
+            whole = [ColumnRef(i, f.type) for i, f in enumerate(input.schema)]
+            rows = self._add(Arrange(layout, whole, layout, (), False, True, False, self._pool), self.node(input))
+            present = self._add(Arrange(layout, whole, layout, (), False, True, False, self._pool), matched)
+            found = self._semi(rows, present, node.kind != "semi")
+            parts.append(found if node.kind in ("semi", "anti") else self._padded(node, side, found))
+        return parts[0] if len(parts) == 1 else self._add(Union(), *parts)
+
+    def _padded(self, node: nodes.Join, side: str, at: int) -> int:
+        """Project the unmatched rows of one side to the join's columns, with NULLs for the other side."""
+        width = len(node.left.schema)
+        exprs: list[Expr] = []
+        for i, field in enumerate(node.schema):
+            if (i < width) == (side == "left"):
+                exprs.append(ColumnRef(i if side == "left" else i - width, field.type))
+            else:
+                exprs.append(Literal(None, field.type.with_nullable(True)))
+        return self._add(Linear(None, exprs, self._pool), at)
+
+    def _arrange(self, node: nodes.Join, side: str, *, drop_null: bool, keys_only: bool = False) -> int:
+        input = node.left if side == "left" else node.right
+        keys = tuple(k.left if side == "left" else k.right for k in node.keys)
+        types = []
+        for key in node.keys:
+            a, b = key.left.type, key.right.type
+            if not _same_words(a.kind, b.kind) or (a.scale or 0) != (b.scale or 0) or a.pooled != b.pooled:
+                raise TypeError(f"join of {a.kind.value} with {b.kind.value} without a cast")
+            types.append(a.with_nullable(a.nullable or b.nullable))
+        never_null = tuple(i for i, k in enumerate(node.keys) if not k.null_safe)
+        drop = drop_null and any(keys[i].type.nullable for i in never_null)
+        at = self.node(input)
+        signature = (at, repr_of(keys), tuple(t.nullable for t in types), never_null if drop else (), keys_only)
+        known = self._arranged.get(signature)
+        if known is None:
+            layout = _layout(input.schema)
+            operator = Arrange(
+                layout, keys, RowLayout(types), never_null, drop, keys_only, self.append_only(input), self._pool
+            )
+            known = self._arranged[signature] = self._add(operator, at)
+        return known
+
+    # ------------------------------------------------------------------------------------------------ append-only
+
+    def append_only(self, node: nodes.Node) -> bool:
+        """Whether rows of a node are only ever added."""
+        known = self._append_only.get(id(node))
+        if known is None:
+            known = self._append_only[id(node)] = self._only_grows(self._without_clock(node))
+        return known
+
+    def _only_grows(self, node: nodes.Node) -> bool:
+        match node:
+            case nodes.Scan():
+                return node.table in self._tables and self._tables[node.table].append_only
+            case nodes.ViewScan():
+                return self.append_only(self._view_plan(node))
+            case nodes.Values():
+                return True
+            case nodes.Filter() | nodes.Project() | nodes.Hop() | nodes.Unnest() | nodes.Distinct():
+                return self.append_only(node.input)
+            case nodes.UnionAll():
+                return all(map(self.append_only, node.inputs))
+            case nodes.Join():
+                if node.kind == "semi":
+                    return self.append_only(node.left) and self.append_only(node.right)
+                return node.kind == "inner" and self.append_only(node.left) and self.append_only(node.right)
+            case _:
+                return False
+
+
+def repr_of(exprs: Sequence[Expr]) -> tuple[str, ...]:
+    """Return a form of expressions that is equal for equal ones, wherever they stand in the text."""
+    return tuple(re.sub(r", span=(None|Span\([^)]*\))", "", repr(e)) for e in exprs)
+
+
+_ALIKE = {Kind.CHAR: Kind.VARCHAR, Kind.BINARY: Kind.VARBINARY, Kind.REAL: Kind.DOUBLE}
+
+
+def _same_words(a: Kind, b: Kind) -> bool:
+    """Whether equal values of two kinds are equal words."""
+    integers = (Kind.TINYINT, Kind.SMALLINT, Kind.INTEGER, Kind.BIGINT, Kind.UTINYINT, Kind.USMALLINT, Kind.UINTEGER)
+    return a is b or (a in integers and b in integers) or _ALIKE.get(a, a) is _ALIKE.get(b, b)
+
+
+def _layout(schema: Schema) -> RowLayout:
+    return RowLayout([f.type for f in schema])

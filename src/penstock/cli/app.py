@@ -1,0 +1,181 @@
+"""All commands and their options. What a command does is in a module of its own, imported when it is called, so that
+`penstock --help` answers at once."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from penstock import __version__
+
+__all__ = ["main"]
+
+app = typer.Typer(
+    name="penstock",
+    help="One pipeline server, many dialects.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def main() -> None:
+    """Run the command line; an error of ours becomes one line on standard error and exit status 1."""
+    from penstock.kernel.errors import PenstockError
+
+    try:
+        app()
+    except PenstockError as error:
+        print(f"penstock: {error.message}", file=sys.stderr)
+        if error.hint:
+            print(f"  {error.hint}", file=sys.stderr)
+        sys.exit(1)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"penstock {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command("serve")
+def _serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.  [default: 127.0.0.1]")] = None,
+    port: Annotated[int | None, typer.Option(help="TCP port; 0 for any free one.  [default: 8080]")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Directory for everything the server keeps.  [default: ./penstock-data]")
+    ] = None,
+    cold: Annotated[
+        bool, typer.Option("--cold", help="Load the SQL engine only when the first program needs it.")
+    ] = False,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Listen beyond this machine although anybody could give orders.")
+    ] = False,
+    log_json: Annotated[bool, typer.Option("--log-json", help="One JSON object per log line.")] = False,
+    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.  [default: info]")] = None,
+) -> None:
+    """Start the server; prints one line with its URL when it accepts requests.
+
+    Every option can also be given as an environment variable PENSTOCK_<OPTION>. PENSTOCK_OWNER_KEY switches
+    authentication on.
+    """
+    from penstock.cli.serve import run
+
+    run(
+        host=host,
+        port=port,
+        data=data,
+        warm=False if cold else None,
+        insecure=insecure or None,
+        log_json=log_json or None,
+        log_level=log_level,
+    )
+
+
+@app.command("demo")
+def _demo(
+    check: Annotated[
+        bool, typer.Option("--check", help="Compare every view with DuckDB; exit status 1 if one differs.")
+    ] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the server running at the end.")] = False,
+    limit: Annotated[int | None, typer.Option(min=1, help="Take only the first N flights.", metavar="N")] = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="TCP port of the server; 0 for any free one.")] = 0,
+) -> None:
+    """See SQL views kept up to date: all 336,776 flights out of New York in 2013, streamed through a server.
+
+    Starts a server of its own on a temporary directory, sends the flights
+    in the order of time, shows how the answers change, and leaves nothing
+    behind.
+    """
+    from penstock.cli.demo.run import run
+
+    run(check=check, keep=keep, limit=limit, port=port)
+
+
+_sql = typer.Typer(help="Look at SQL programs without a server.", no_args_is_help=True)
+app.add_typer(_sql, name="sql")
+
+
+@_sql.command("explain")
+def _explain(file: Annotated[Path, typer.Argument(help="File with the program's text.")]) -> None:
+    """Print the plan of every view of a program, and the operators of its circuit."""
+    from penstock.cli.sql import explain
+
+    explain(file)
+
+
+_runs = typer.Typer(help="Look at the runs of a server, and steer them.", no_args_is_help=True)
+app.add_typer(_runs, name="runs")
+
+_Server = Annotated[str, typer.Option("--server", envvar="PENSTOCK_SERVER", help="URL of the server.")]
+_Key = Annotated[str | None, typer.Option("--key", envvar="PENSTOCK_KEY", help="Key, if the server wants one.")]
+_Run = Annotated[str, typer.Argument(help="The run's id, the beginning of it, or its name.")]
+_URL = "http://127.0.0.1:8080"
+
+
+@_runs.command("list")
+def _runs_list(
+    limit: Annotated[int, typer.Option(min=1, max=200, help="How many.")] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    server: _Server = _URL,
+    key: _Key = None,
+) -> None:
+    """Print the newest runs."""
+    from penstock.cli import runs
+
+    runs.list_runs(runs.Server(server, key), limit=limit, as_json=as_json)
+
+
+@_runs.command("show")
+def _runs_show(
+    run: _Run,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Show it anew until it has ended.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="As Markdown.")] = False,
+    server: _Server = _URL,
+    key: _Key = None,
+) -> None:
+    """Print a run and the tree of its steps."""
+    from penstock.cli import runs
+
+    runs.show_run(runs.Server(server, key), run, as_json=as_json, as_markdown=as_markdown, watches=watch)
+
+
+@_runs.command("logs")
+def _runs_logs(
+    run: _Run,
+    step: Annotated[str | None, typer.Argument(help="One step only, by its name.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the run has ended.")] = False,
+    server: _Server = _URL,
+    key: _Key = None,
+) -> None:
+    """Print what the steps of a run wrote."""
+    from penstock.cli import runs
+
+    runs.show_logs(runs.Server(server, key), run, step, follows=follow)
+
+
+@_runs.command("retry")
+def _runs_retry(run: _Run, server: _Server = _URL, key: _Key = None) -> None:
+    """Have what failed in a run done again."""
+    from penstock.cli import runs
+
+    runs.retry_run(runs.Server(server, key), run)
+
+
+@_runs.command("stop")
+def _runs_stop(run: _Run, server: _Server = _URL, key: _Key = None) -> None:
+    """Stop a run; its exit handler still runs."""
+    from penstock.cli import runs
+
+    runs.stop_run(runs.Server(server, key), run)

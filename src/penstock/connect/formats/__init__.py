@@ -1,0 +1,1 @@
+"""Data formats by name; each implements `ports.format.Format`."""

@@ -1,0 +1,97 @@
+"""Changes to JSON text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from penstock.connect.formats.printing import SPELLINGS, json_texts, sorted_changes
+from penstock.data.batch import Batch
+from penstock.data.pool import Pool
+from penstock.ports.format import Encoded, FormatRefused, Layout
+
+DEFAULT_BUFFER_RECORDS = 10_000
+
+_ENVELOPES = {
+    "insert_delete": ('{"delete":%s}', '{"insert":%s}'),
+    "debezium": (
+        '{"payload":{"op":"d","before":%s,"after":null}}',
+        '{"payload":{"op":"c","before":null,"after":%s}}',
+    ),
+    "weighted": ('{"weight":-1,"data":%s}', '{"weight":1,"data":%s}'),
+    "snowflake": ("", ""),
+}
+"""Text around a deleted and an inserted row."""
+
+
+class JsonEncoder:
+    """Writes changes as records: a row of weight n is n records. is_array: as arrays, else one record per line."""
+
+    def __init__(self, relation: Layout, pool: Pool, options: Mapping[str, Any], is_array: bool) -> None:
+        self._relation = relation
+        self._pool = pool
+        self._is_array = is_array
+        flavor = options.get("json_flavor") or "default"
+        if flavor not in SPELLINGS:
+            raise FormatRefused(f"option 'json_flavor' is one of {', '.join(SPELLINGS)}, not {flavor!r}", "json_flavor")
+        self._spelling = SPELLINGS[flavor]
+        self._envelopes = self._templates(options.get("update_format") or "insert_delete")
+        self._buffer_records = buffer_records(options)
+
+    def encode(self, batch: Batch) -> Iterator[Encoded]:
+        """Encode consolidated changes; see `ports.format.Encoder`."""
+        if not len(batch):
+            return
+        ordered = sorted_changes(batch, self._relation, self._pool)
+        repeats = np.abs(ordered.weights)
+        ends = np.cumsum(repeats)
+        start = 0
+        while start < len(ordered):
+            base = int(ends[start - 1]) if start else 0
+            stop = max(int(np.searchsorted(ends, base + self._buffer_records, "right")), start + 1)
+            yield self._piece(ordered.take(np.arange(start, stop)))
+            start = stop
+
+    def _piece(self, batch: Batch) -> Encoded:
+        texts = [
+            json_texts(column, layout.type, self._pool, self._spelling)
+            for column, layout in zip(batch.columns, self._relation.columns, strict=True)
+        ]
+        deletes = int(np.count_nonzero(batch.weights < 0))
+        rows = [*zip(*texts, strict=True)] if texts else [()] * len(batch)
+        records = [
+            *map(self._envelopes[0].__mod__, rows[:deletes]),
+            *map(self._envelopes[1].__mod__, rows[deletes:]),
+        ]
+        weights = np.abs(batch.weights)
+        if (weights != 1).any():
+            records = [record for record, n in zip(records, weights.tolist(), strict=True) for _ in range(n)]
+        text = f"[{','.join(records)}]" if self._is_array else "\n".join(records) + "\n"
+        return Encoded(text.encode(), len(records))
+
+    def _templates(self, update_format: str) -> tuple[str, str]:
+        """Return the printf templates of a deleted and an inserted record."""
+        if update_format not in _ENVELOPES:
+            message = f"option 'update_format' is one of {', '.join(_ENVELOPES)}, not {update_format!r}"
+            raise FormatRefused(message, "update_format")
+        names = [msgspec.json.encode(c.name).decode().replace("%", "%%") for c in self._relation.columns]
+        members = ",".join(f"{name}:%s" for name in names)
+        if update_format == "snowflake":
+            separator = "," if members else ""
+            return tuple(f'{{{members}{separator}"__action":"{action}"}}' for action in ("delete", "insert"))  # type: ignore[return-value]
+        deleted, inserted = _ENVELOPES[update_format]
+        row = "{" + members + "}"
+        return deleted.replace("%s", row), inserted.replace("%s", row)
+
+
+def buffer_records(options: Mapping[str, Any], default: int = DEFAULT_BUFFER_RECORDS) -> int:
+    """Return how many records a piece holds at most. Raises: FormatRefused."""
+    value = options.get("buffer_size_records", default)
+    if isinstance(value, str) and value.isdecimal():
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise FormatRefused(f"option 'buffer_size_records' is a positive integer, not {value!r}", "buffer_size_records")
+    return value

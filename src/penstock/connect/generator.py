@@ -1,0 +1,128 @@
+"""Rows made up by rule: the transport "datagen". Same settings and seed, same rows.
+
+Source: spec of connectors, datagen: a plan is a list of stretches with limit, rate and settings by column; a column
+without settings counts up.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from penstock.connect.generated import Generator, column_generator
+from penstock.data.changes import Changes
+from penstock.data.pool import Pool
+from penstock.ports.format import Layout
+from penstock.ports.source import Feed, TransportRefused
+
+_CHUNK_ROWS = 10_000
+_SETTINGS = ("plan", "workers", "seed", "transaction_size")
+_STRETCH_SETTINGS = ("limit", "rate", "worker_chunk_size", "fields")
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A part of the plan. limit: rows in all, None without end; rate: rows per second, None as fast as possible."""
+
+    limit: int | None
+    rate: float | None
+    chunk_rows: int
+    columns: tuple[Generator, ...]
+
+
+class GeneratorSource:
+    """The transport "datagen": rows made up by rule; the same settings and seed make the same rows.
+
+    workers and transaction_size are taken and change nothing: rows come in one order, whoever makes them, and steps
+    are cut by the circuit.
+    """
+
+    name = "datagen"
+    needs_format = False
+
+    def open(self, config: Mapping[str, Any], table: Layout, pool: Pool) -> OpenGenerator:
+        """Return a source. Raises: TransportRefused."""
+        _known(config, _SETTINGS)
+        seed = config.get("seed")
+        if seed is not None and (not isinstance(seed, int) or isinstance(seed, bool)):
+            raise TransportRefused(f"seed is an integer, not {seed!r}")
+        plan = config.get("plan")
+        if plan is None:
+            plan = [{}]
+        if not isinstance(plan, list) or not all(isinstance(part, dict) for part in plan):
+            raise TransportRefused("plan is a list of objects")
+        return OpenGenerator([_stretch(part, table, pool) for part in plan], len(table.columns), seed)
+
+
+def _known(settings: Mapping[str, Any], names: tuple[str, ...]) -> None:
+    for name in settings:
+        if name not in names:
+            raise TransportRefused(f"there is no setting {name!r}; there are {', '.join(names)}")
+
+
+def _stretch(part: Mapping[str, Any], table: Layout, pool: Pool) -> Stretch:
+    _known(part, _STRETCH_SETTINGS)
+    limit = _number(part, "limit", int)
+    rate = _number(part, "rate", float)
+    chunk = _number(part, "worker_chunk_size", int)
+    fields = part.get("fields") or {}
+    if not isinstance(fields, dict):
+        raise TransportRefused("fields is an object of settings by column")
+    settings: dict[str, Mapping[str, Any]] = {}
+    for name, setting in fields.items():
+        column = next(
+            (
+                c.name
+                for c in table.columns
+                if c.name == name or (not c.case_sensitive and c.name.lower() == name.lower())
+            ),
+            None,
+        )
+        if column is None:
+            raise TransportRefused(f"table {table.name!r} has no column {name!r}")
+        if not isinstance(setting, dict):
+            raise TransportRefused(f"the settings of column {name!r} are an object, not {setting!r}")
+        settings[column] = setting
+    columns = tuple(column_generator(c.name, c.type, settings.get(c.name, {}), pool) for c in table.columns)
+    chunk_rows = int(chunk) if chunk else _CHUNK_ROWS
+    if rate:
+        chunk_rows = max(1, min(chunk_rows, int(rate / 20)))
+    return Stretch(None if limit is None else int(limit), rate or None, chunk_rows, columns)
+
+
+def _number(part: Mapping[str, Any], name: str, kind: type) -> float | None:
+    value = part.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int if kind is int else int | float) or value < 0:
+        raise TransportRefused(f"{name} is a number of at least 0, not {value!r}")
+    return float(value) if kind is float else value
+
+
+class OpenGenerator:
+    """Makes the rows of a plan."""
+
+    def __init__(self, plan: list[Stretch], width: int, seed: int | None) -> None:
+        self._plan = plan
+        self._width = width
+        self._seed = seed
+
+    def run(self, feed: Feed) -> None:
+        """Give all rows of each stretch in turn."""
+        random = np.random.default_rng(self._seed)
+        for stretch in self._plan:
+            began = time.monotonic()
+            done = 0
+            while stretch.limit is None or done < stretch.limit:
+                count = stretch.chunk_rows if stretch.limit is None else min(stretch.chunk_rows, stretch.limit - done)
+                if stretch.rate is not None:
+                    ahead_s = done / stretch.rate - (time.monotonic() - began)
+                    if ahead_s > 0:
+                        feed.wait_s(ahead_s)
+                columns = [generate(done, count, random) for generate in stretch.columns]
+                feed.changes(Changes(columns, np.ones(count, np.int64)), 8 * self._width * count)
+                done += count

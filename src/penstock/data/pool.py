@@ -1,0 +1,150 @@
+"""The value pool: every string, wide decimal, binary, UUID, array, map, row and VARIANT of a circuit, once.
+
+A value is held as bytes whose memcmp order is the value's SQL order (`values.py` says how each type is written), and
+stands in rows as its code. Equal bytes have equal codes, so joins, grouping and distinct on any type compare words.
+Code 0 is the empty string. Values that no operator compares may be appended without being looked for: they are then
+as many codes as rows, and the codes say nothing about equality.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from penstock.data import interning
+from penstock.data.batch import Words
+from penstock.data.interning import BUCKETS, COUNT, HEAP_END, MASK
+from penstock.data.memory import reserve
+
+Bytes = npt.NDArray[np.uint8]
+Entries = npt.NDArray[np.int64]
+
+_HEAP_BYTES = 1 << 38
+_MAX_CODES = 1 << 31
+_FIRST_BUCKETS = 1024
+_SAMPLE = 64
+
+
+class Pool:
+    """Interned byte strings of one circuit. Not safe for use by threads that do not hold the interpreter's lock."""
+
+    def __init__(self) -> None:
+        self._heap: Bytes = reserve(_HEAP_BYTES, np.uint8)
+        self._entries: Entries = reserve(_MAX_CODES * 3).reshape(_MAX_CODES, 3)
+        self._buckets = reserve(_MAX_CODES, np.int32)
+        self._meta = np.zeros(5, np.int64)
+        self._meta[BUCKETS] = _FIRST_BUCKETS
+        self._meta[MASK] = _FIRST_BUCKETS - 1
+        self.intern(b"")
+
+    def __len__(self) -> int:
+        return int(self._meta[COUNT])
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes in use by values and their index."""
+        return int(self._meta[HEAP_END]) + len(self) * 24 + int(self._meta[BUCKETS]) * 4
+
+    def intern(self, value: bytes) -> int:
+        """Return the code of a value, adding it if it is new."""
+        return int(self.intern_buffers(np.frombuffer(value, np.uint8), np.array([0, len(value)], np.int64))[0])
+
+    def intern_many(self, values: Iterable[bytes]) -> Words:
+        """Return the codes of values."""
+        listed = list(values)
+        offsets = np.zeros(len(listed) + 1, np.int64)
+        np.cumsum([len(v) for v in listed], out=offsets[1:])
+        return self.intern_buffers(np.frombuffer(b"".join(listed), np.uint8), offsets)
+
+    def intern_buffers(self, data: Bytes, offsets: Words) -> Words:
+        """Return the codes of n values. data: (size,) uint8; offsets: (n + 1,) int64 into data."""
+        out = np.empty(len(offsets) - 1, np.int64)
+        interning.intern(data, offsets, out, self._entries, self._buckets, self._heap, self._meta)
+        return out
+
+    def append_buffers(self, data: Bytes, offsets: Words) -> Words:
+        """Return fresh codes for n values, equal or not, without looking for them; arguments as `intern_buffers`."""
+        out = np.empty(len(offsets) - 1, np.int64)
+        interning.append(data, offsets, out, self._entries, self._heap, self._meta)
+        return out
+
+    def carry_buffers(self, data: Bytes, offsets: Words) -> Words:
+        """Return codes for n values whose codes nobody compares: appended, unless a sample shows that they repeat."""
+        count = len(offsets) - 1
+        if count < _SAMPLE:
+            return self.intern_buffers(data, offsets)
+        at = np.linspace(0, count - 1, _SAMPLE).astype(np.int64)
+        distinct = {data[a:b].tobytes() for a, b in zip(offsets[at].tolist(), offsets[at + 1].tolist(), strict=True)}
+        take = self.append_buffers if len(distinct) > _SAMPLE // 2 else self.intern_buffers
+        return take(data, offsets)
+
+    def value(self, code: int) -> bytes:
+        """Return the bytes of a code."""
+        at = int(self._entries[code, 1])
+        return self._heap[at : at + (int(self._entries[code, 2]) >> 32)].tobytes()
+
+    def values(self, codes: Words) -> list[bytes]:
+        """Return the bytes of each code."""
+        data, offsets = self.gather(codes)
+        joined = data.tobytes()
+        bounds = offsets.tolist()
+        return [joined[a:b] for a, b in pairwise(bounds)]
+
+    def gather(self, codes: Words) -> tuple[Bytes, Words]:
+        """Return the values of n codes end to end: data (size,) uint8 and offsets (n + 1,) int64."""
+        codes = np.ascontiguousarray(codes)
+        offsets = np.empty(len(codes) + 1, np.int64)
+        data = np.empty(interning.measure(codes, self._entries, offsets), np.uint8)
+        interning.gather(codes, self._entries, self._heap, offsets, data)
+        return data, offsets
+
+    def sizes(self, codes: Words) -> Words:
+        """Return the length in bytes of each code's value."""
+        sizes: Words = self._entries[codes, 2] >> 32
+        return sizes
+
+    def ranks(self, codes: Words) -> Words:
+        """Return for each code the dense rank of its bytes among those given, from 0: it orders as the values do."""
+        distinct, inverse = np.unique(codes, return_inverse=True)
+        order = distinct.copy()
+        interning.sort(order, np.empty_like(order), self._entries, self._heap)
+        rank = np.empty(len(distinct), np.int64)
+        steps = np.zeros(len(distinct), np.int64)
+        if len(distinct):
+            steps[1:] = self.compare(order[:-1], order[1:]) != 0
+        rank[np.searchsorted(distinct, order)] = np.cumsum(steps)
+        return rank[inverse]
+
+    @property
+    def arrays(self) -> tuple[Bytes, Entries]:
+        """The heap and the entries by code, for kernels that compare values in place (`interning.compare_codes`)."""
+        return self._heap, self._entries
+
+    def compare(self, left: Words, right: Words) -> npt.NDArray[np.int8]:
+        """Compare the bytes of n pairs of codes: -1, 0 or 1 for each."""
+        out = np.empty(len(left), np.int8)
+        interning.compare(left, right, self._entries, self._heap, out)
+        return out
+
+    def snapshot(self) -> dict[str, npt.NDArray[np.generic]]:
+        """Return all values as arrays."""
+        count, end = len(self), int(self._meta[HEAP_END])
+        return {
+            "heap": self._heap[:end].copy(),
+            "entries": self._entries[:count].copy(),
+            "buckets": self._buckets[: int(self._meta[BUCKETS])].copy(),
+            "meta": self._meta.copy(),
+        }
+
+    @staticmethod
+    def restored(state: Mapping[str, npt.NDArray[np.generic]]) -> Pool:
+        """Return a pool with the values of a snapshot, under the same codes."""
+        pool = Pool()
+        pool._heap[: len(state["heap"])] = state["heap"]
+        pool._entries[: len(state["entries"])] = state["entries"]
+        pool._buckets[: len(state["buckets"])] = state["buckets"]
+        pool._meta[:] = state["meta"]
+        return pool

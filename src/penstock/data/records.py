@@ -1,0 +1,288 @@
+"""Records by key: the hash structure under all indexed state.
+
+A record is a line of int64 words: a header (hash and link to the next record of its bucket), `width` key words, then
+`payload` words that belong to whoever keeps the records. Records live in one reserved range (`memory.py`), never move,
+and are found through a linear-hashing directory that grows by one bucket at a time (Litwin, VLDB 1980), so no insertion
+ever pays for the size of what is there. Freed records are reused first. Keys compare in full, never by hash alone.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numba import types
+
+from penstock.data.batch import Words
+from penstock.data.kernels import compiled, finish, mix
+from penstock.data.memory import reserve
+from penstock.data.rows import Rows
+
+COUNT, BUCKETS, MASK, FREE, LIVE = 0, 1, 2, 3, 4
+"""Places in `meta`: records ever made, buckets, bits of the directory, first free record + 1, records in use."""
+
+RECORDS = types.int64[:, ::1]
+DIRECTORY = types.int32[::1]
+ROWS = types.int64[:, ::1]
+WORDS = types.int64[::1]
+
+_CAPACITY = 1 << 28
+_FIRST_BUCKETS = 256
+
+
+@compiled(inline=True)
+def hash_row(rows: Any, r: Any, width: Any) -> Any:  # pragma: no cover - compiled
+    """Hash the first width words of a row to 32 bits."""
+    h = np.uint64(0x51ED270B35A8F2C1)
+    for j in range(width):
+        h = mix(h, np.uint64(rows[r, j]))
+    return np.int64(finish(h) >> np.uint64(32))
+
+
+@compiled(inline=True)
+def bucket_of(h: Any, meta: Any) -> Any:  # pragma: no cover - compiled
+    """Return the bucket of a hash."""
+    b = h & meta[MASK]
+    if b >= meta[BUCKETS]:
+        b = h & (meta[MASK] >> 1)
+    return b
+
+
+@compiled("int64(int64[:, ::1], int32[::1], int64[::1], int64[:, ::1], int64, int64, int64)")
+def find(
+    records: Any, directory: Any, meta: Any, rows: Any, r: int, width: int, h: int
+) -> Any:  # pragma: no cover - compiled
+    """Return the record whose key is row r, or -1."""
+    i = np.int64(directory[bucket_of(h, meta)]) - 1
+    while i >= 0:
+        header = np.uint64(records[i, 0])
+        if np.int64(header >> np.uint64(32)) == h:
+            same = True
+            for j in range(width):
+                if records[i, 1 + j] != rows[r, j]:
+                    same = False
+                    break
+            if same:
+                return i
+        i = np.int64(header & np.uint64(0xFFFFFFFF)) - 1
+    return -1
+
+
+@compiled("void(int64[:, ::1], int32[::1], int64[::1])")
+def _split(records: Any, directory: Any, meta: Any) -> None:  # pragma: no cover - compiled
+    fresh = meta[BUCKETS]
+    if fresh > meta[MASK]:
+        meta[MASK] = meta[MASK] * 2 + 1
+    meta[BUCKETS] = fresh + 1
+    old = fresh & (meta[MASK] >> 1)
+    i = np.int64(directory[old]) - 1
+    stay = np.int64(0)
+    move = np.int64(0)
+    while i >= 0:
+        header = np.uint64(records[i, 0])
+        h = header >> np.uint64(32)
+        after = np.int64(header & np.uint64(0xFFFFFFFF)) - 1
+        if np.int64(h & np.uint64(meta[MASK])) == fresh:
+            records[i, 0] = np.int64((h << np.uint64(32)) | np.uint64(move))
+            move = i + 1
+        else:
+            records[i, 0] = np.int64((h << np.uint64(32)) | np.uint64(stay))
+            stay = i + 1
+        i = after
+    directory[old] = np.int32(stay)
+    directory[fresh] = np.int32(move)
+
+
+@compiled("int64(int64[:, ::1], int32[::1], int64[::1], int64[:, ::1], int64, int64, int64)")
+def add(
+    records: Any, directory: Any, meta: Any, rows: Any, r: int, width: int, h: int
+) -> Any:  # pragma: no cover - compiled
+    """Make a record with row r as its key and a payload of zeros; the caller knows that there is none yet."""
+    if meta[FREE] > 0:
+        i = meta[FREE] - 1
+        meta[FREE] = np.int64(np.uint64(records[i, 0]) & np.uint64(0xFFFFFFFF))
+    else:
+        i = meta[COUNT]
+        if i >= records.shape[0]:
+            raise MemoryError("the state of one operator has reached its limit of records")
+        meta[COUNT] = i + 1
+    for j in range(width):
+        records[i, 1 + j] = rows[r, j]
+    for j in range(1 + width, records.shape[1]):
+        records[i, j] = 0
+    b = bucket_of(h, meta)
+    records[i, 0] = np.int64((np.uint64(h) << np.uint64(32)) | np.uint64(directory[b]))
+    directory[b] = np.int32(i + 1)
+    meta[LIVE] += 1
+    if meta[LIVE] > meta[BUCKETS] and meta[BUCKETS] < directory.shape[0]:
+        _split(records, directory, meta)
+    return i
+
+
+@compiled("void(int64[:, ::1], int32[::1], int64[::1], int64)")
+def remove(records: Any, directory: Any, meta: Any, i: int) -> None:  # pragma: no cover - compiled
+    """Take a record out of its bucket and free it."""
+    header = np.uint64(records[i, 0])
+    link = header & np.uint64(0xFFFFFFFF)
+    b = bucket_of(np.int64(header >> np.uint64(32)), meta)
+    k = np.int64(directory[b]) - 1
+    if k == i:
+        directory[b] = np.int32(np.int64(link))
+    else:
+        while True:
+            other = np.uint64(records[k, 0])
+            after = np.int64(other & np.uint64(0xFFFFFFFF)) - 1
+            if after == i:
+                records[k, 0] = np.int64((other & np.uint64(0xFFFFFFFF00000000)) | link)
+                break
+            k = after
+    records[i, 0] = meta[FREE]
+    meta[FREE] = i + 1
+    meta[LIVE] -= 1
+
+
+@compiled("void(int64[:, ::1], int64, int64[::1])")
+def hash_rows(rows: Any, width: int, out: Any) -> None:  # pragma: no cover - compiled
+    """Hash each row's first width words to 32 bits."""
+    for r in range(len(out)):
+        out[r] = hash_row(rows, r, width)
+
+
+@compiled("int64(int64[:, ::1], int32[::1], int64[::1], int64[::1])")
+def touch(records: Any, directory: Any, meta: Any, hashes: Any) -> Any:  # pragma: no cover - compiled
+    """Bring buckets and first records of the hashes near: independent loads overlap, the dependent probe then hits."""
+    total = np.int64(0)
+    for r in range(len(hashes)):
+        i = np.int64(directory[bucket_of(hashes[r], meta)]) - 1
+        if i >= 0:
+            total += records[i, 0] & 1
+    return total
+
+
+@compiled("void(int64[:, ::1], int32[::1], int64[::1], int64[:, ::1], int64, int64[::1], int64[::1])")
+def _find_all(
+    records: Any, directory: Any, meta: Any, rows: Any, width: int, hashes: Any, out: Any
+) -> None:  # pragma: no cover - compiled
+    for r in range(len(out)):
+        out[r] = find(records, directory, meta, rows, r, width, hashes[r])
+
+
+@compiled("void(int64[:, ::1], int32[::1], int64[::1], int64[:, ::1], int64, int64[::1], int64[::1])")
+def _find_or_add(
+    records: Any, directory: Any, meta: Any, rows: Any, width: int, hashes: Any, out: Any
+) -> None:  # pragma: no cover - compiled
+    for r in range(len(out)):
+        i = find(records, directory, meta, rows, r, width, hashes[r])
+        if i < 0:
+            i = add(records, directory, meta, rows, r, width, hashes[r])
+        out[r] = i
+
+
+@compiled("void(int64[:, ::1], int32[::1], int64[::1], int64[::1])")
+def _remove_all(records: Any, directory: Any, meta: Any, ids: Any) -> None:  # pragma: no cover - compiled
+    for k in range(len(ids)):
+        remove(records, directory, meta, ids[k])
+
+
+@compiled("void(int64[:, ::1], int64[::1], int64, int64[:, ::1])")
+def _gather(records: Any, ids: Any, first: int, out: Any) -> None:  # pragma: no cover - compiled
+    for k in range(len(ids)):
+        i = ids[k]
+        for j in range(out.shape[1]):
+            out[k, j] = records[i, first + j]
+
+
+@compiled("void(int64[:, ::1], int32[::1], int64[::1], int64[::1])")
+def _rebuild(records: Any, directory: Any, meta: Any, hashes: Any) -> None:  # pragma: no cover - compiled
+    """Hang every live record (hash >= 0) into the directory again."""
+    for i in range(len(hashes)):
+        if hashes[i] >= 0:
+            b = bucket_of(hashes[i], meta)
+            records[i, 0] = np.int64((np.uint64(hashes[i]) << np.uint64(32)) | np.uint64(directory[b]))
+            directory[b] = np.int32(i + 1)
+
+
+class Records:
+    """A set of keyed records. width: key words; payload: further words, 0 in a fresh record."""
+
+    def __init__(self, width: int, payload: int, capacity: int = _CAPACITY) -> None:
+        self.width = width
+        self.payload = payload
+        self.stride = 1 + width + payload
+        self.records: Rows = reserve(capacity * self.stride).reshape(capacity, self.stride)
+        self.directory: npt.NDArray[np.int32] = reserve(capacity, np.int32)
+        self.meta: Words = np.array([0, _FIRST_BUCKETS, _FIRST_BUCKETS - 1, 0, 0], np.int64)
+
+    def __len__(self) -> int:
+        return int(self.meta[LIVE])
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of records and directory that are in use."""
+        return int(self.meta[COUNT]) * self.stride * 8 + int(self.meta[BUCKETS]) * 4
+
+    def hashes(self, rows: Rows) -> Words:
+        """Return the hash of each row's key."""
+        out = np.empty(len(rows), np.int64)
+        hash_rows(rows, self.width, out)
+        touch(self.records, self.directory, self.meta, out)
+        return out
+
+    def find(self, rows: Rows) -> Words:
+        """Return for each row the record with its key, or -1."""
+        out = np.empty(len(rows), np.int64)
+        _find_all(self.records, self.directory, self.meta, rows, self.width, self.hashes(rows), out)
+        return out
+
+    def find_or_add(self, rows: Rows) -> Words:
+        """Return for each row the record with its key, made with a payload of zeros where there was none."""
+        out = np.empty(len(rows), np.int64)
+        _find_or_add(self.records, self.directory, self.meta, rows, self.width, self.hashes(rows), out)
+        return out
+
+    def remove(self, ids: Words) -> None:
+        """Free records; each id once."""
+        _remove_all(self.records, self.directory, self.meta, np.ascontiguousarray(ids))
+
+    def keys(self, ids: Words) -> Rows:
+        """Return the key words of records, (n, width)."""
+        out = np.empty((len(ids), self.width), np.int64)
+        _gather(self.records, np.ascontiguousarray(ids), 1, out)
+        return out
+
+    def payloads(self, ids: Words, first: int = 0, count: int | None = None) -> Rows:
+        """Return `count` payload words from `first` on of records, (n, count)."""
+        out = np.empty((len(ids), self.payload - first if count is None else count), np.int64)
+        _gather(self.records, np.ascontiguousarray(ids), 1 + self.width + first, out)
+        return out
+
+    def live(self) -> Words:
+        """Return the ids of all records in use."""
+        count = int(self.meta[COUNT])
+        used = np.ones(count, np.bool_)
+        at = int(self.meta[FREE])
+        while at > 0:
+            used[at - 1] = False
+            at = int(self.records[at - 1, 0]) & 0xFFFFFFFF
+        return np.flatnonzero(used)
+
+    def snapshot(self) -> dict[str, npt.NDArray[Any]]:
+        """Return the state as arrays; bucket links are left to `restore`."""
+        count = int(self.meta[COUNT])
+        free = np.ones(count, np.bool_)
+        free[self.live()] = False
+        return {"records": self.records[:count].copy(), "free": free, "meta": self.meta.copy()}
+
+    def restore(self, state: dict[str, npt.NDArray[Any]], indexed: bool = True) -> None:
+        """Take up a snapshot in place of what is there; the records keep their ids. indexed: they are found by key."""
+        count = len(state["records"])
+        self.records[:count] = state["records"]
+        self.meta[:] = state["meta"]
+        if not indexed:
+            return
+        self.directory[: int(self.meta[BUCKETS])] = 0
+        hashes = np.empty(count, np.int64)
+        hash_rows(np.ascontiguousarray(state["records"][:, 1 : 1 + self.width]), self.width, hashes)
+        hashes[state["free"]] = -1
+        _rebuild(self.records, self.directory, self.meta, hashes)

@@ -1,0 +1,61 @@
+"""Lines of words in numbered slots: what other structures point into. Freed slots are used again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from penstock.data.batch import Words
+from penstock.data.kernels import compiled
+from penstock.data.memory import reserve
+from penstock.data.rows import Rows
+
+COUNT, FREE, LIVE = 0, 1, 2
+"""Places in `meta`: slots ever made, first free slot + 1, slots in use."""
+
+_CAPACITY = 1 << 28
+
+
+@compiled("int64(int64[:, ::1], int64[::1])")
+def take_slot(lines: Any, meta: Any) -> Any:  # pragma: no cover - compiled
+    """Return a slot that nobody uses; what stands in it means nothing."""
+    meta[LIVE] += 1
+    if meta[FREE] > 0:
+        i = meta[FREE] - 1
+        meta[FREE] = lines[i, 0]
+        return i
+    i = meta[COUNT]
+    if i >= lines.shape[0]:
+        raise MemoryError("the state of one operator has reached its limit of rows")
+    meta[COUNT] = i + 1
+    return i
+
+
+@compiled("void(int64[:, ::1], int64[::1], int64)")
+def free_slot(lines: Any, meta: Any, i: int) -> None:  # pragma: no cover - compiled
+    """Give a slot back."""
+    lines[i, 0] = meta[FREE]
+    meta[FREE] = i + 1
+    meta[LIVE] -= 1
+
+
+class Slots:
+    """Slots of `width` words."""
+
+    def __init__(self, width: int) -> None:
+        self.lines: Rows = reserve(_CAPACITY * width).reshape(_CAPACITY, width)
+        self.meta: Words = np.zeros(3, np.int64)
+
+    def __len__(self) -> int:
+        return int(self.meta[LIVE])
+
+    def snapshot(self) -> dict[str, npt.NDArray[Any]]:
+        """Return the state as arrays."""
+        return {"lines": self.lines[: int(self.meta[COUNT])].copy(), "meta": self.meta.copy()}
+
+    def restore(self, state: dict[str, npt.NDArray[Any]]) -> None:
+        """Take up a snapshot; slots keep their numbers."""
+        self.lines[: len(state["lines"])] = state["lines"]
+        self.meta[:] = state["meta"]

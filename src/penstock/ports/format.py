@@ -1,0 +1,123 @@
+"""Data formats: bytes to changes of a table, changes of a relation to bytes.
+
+A format is made for one relation and one circuit's pool. A decoder takes a body in pieces cut anywhere and never fails
+for what is in it: bad records are reported beside the good ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from penstock.data.batch import Batch
+from penstock.data.changes import Changes
+from penstock.data.pool import Pool
+from penstock.data.types import SqlType
+
+__all__ = ["ColumnLayout", "Decoder", "Encoded", "Encoder", "Format", "FormatRefused", "Layout", "ParseError", "Parsed"]
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnLayout:
+    """A column as formats see it.
+
+    name: canonical. case_sensitive: whether names in data must match exactly. default: word and null flag of what
+    stands in for a missing value, or None when there is no DEFAULT. carried: nothing compares the column's values, so
+    equal ones need no equal codes (`Pool.carry_buffers`).
+    """
+
+    name: str
+    case_sensitive: bool
+    type: SqlType
+    default: tuple[int, bool] | None = None
+    carried: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A relation as formats see it. primary_key: positions of the key columns of a table that has one."""
+
+    name: str
+    columns: tuple[ColumnLayout, ...]
+    primary_key: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ParseError:
+    """Why a record was not taken. event_number: its place in the body, from 1; field: the column at fault, if any."""
+
+    description: str
+    event_number: int
+    field: str | None = None
+    invalid_text: str | None = None
+    invalid_bytes: list[int] | None = None
+    suggestion: str | None = None
+    tag: str | None = None
+
+
+@dataclass(slots=True)
+class Parsed:
+    """What came of a piece of a body. batches: changes in order, each to be taken in one step."""
+
+    batches: list[Changes] = field(default_factory=list)
+    errors: list[ParseError] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A piece of encoded changes: at most as many records as the encoder's buffer holds."""
+
+    payload: bytes
+    record_count: int
+
+
+class Decoder(Protocol):
+    """The reading of one body. Not to be used after `finish`."""
+
+    def feed(self, data: bytes) -> Parsed:
+        """Take the next piece."""
+        ...
+
+    def finish(self) -> Parsed:
+        """Take the end of the body: what was held back as incomplete is now complete or wrong."""
+        ...
+
+
+class Encoder(Protocol):
+    """The writing of one relation's changes."""
+
+    def encode(self, batch: Batch) -> Iterator[Encoded]:
+        """Encode consolidated changes: deletions, then insertions, each in the order of rows; nothing for none."""
+        ...
+
+
+class FormatRefused(Exception):
+    """Options that the format does not know or that do not fit the relation. option: its name, if it is one's fault."""
+
+    def __init__(self, message: str, option: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.option = option
+
+
+class Format(Protocol):
+    """A data format by name."""
+
+    @property
+    def name(self) -> str: ...
+
+    def decoder(self, options: Mapping[str, Any], table: Layout, pool: Pool) -> Decoder:
+        """Return a decoder for one body. Raises: FormatRefused."""
+        ...
+
+    def encoder(self, options: Mapping[str, Any], relation: Layout, pool: Pool) -> Encoder:
+        """Return an encoder. Raises: FormatRefused."""
+        ...
+
+
+def option_names(options: Mapping[str, Any], known: Sequence[str], format_name: str) -> None:
+    """Refuse options a format does not have. Raises: FormatRefused."""
+    for name in options:
+        if name not in known:
+            raise FormatRefused(f"format {format_name!r} has no option {name!r}; it has {', '.join(known)}", name)

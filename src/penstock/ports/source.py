@@ -1,0 +1,73 @@
+"""Input transports: where bytes or rows of a table come from.
+
+A source runs in a thread of its own in the circuit's process. It hands what it has to a `Feed`, which blocks while the
+circuit has enough: that is all the flow control there is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from penstock.data.changes import Changes
+from penstock.data.pool import Pool
+from penstock.ports.format import Layout
+
+__all__ = ["Feed", "Source", "SourceEnded", "SourceKind", "TransportRefused"]
+
+
+class TransportRefused(Exception):
+    """A connector's configuration that cannot be used."""
+
+
+class SourceEnded(Exception):
+    """Raised by a `Feed` when the connector is taken down: the source returns at once."""
+
+
+class Feed(Protocol):
+    """What a source fills. Every method waits while the connector or its circuit is paused, or the queue is full.
+
+    Raises: SourceEnded.
+    """
+
+    def data(self, data: bytes) -> None:
+        """Give the next piece of a body, to be parsed in the connector's format."""
+        ...
+
+    def end_of_body(self) -> None:
+        """The body is complete: the next piece begins another one."""
+        ...
+
+    def changes(self, changes: Changes, size_bytes: int) -> None:
+        """Give rows that need no parsing. size_bytes: what they count as in statistics."""
+        ...
+
+    def wait_s(self, duration_s: float) -> None:
+        """Sleep, but no longer than the connector lives."""
+        ...
+
+    def error(self, message: str) -> None:
+        """Report a transport error that the source survives."""
+        ...
+
+
+class Source(Protocol):
+    """One configured input transport."""
+
+    def run(self, feed: Feed) -> None:
+        """Fill the feed until the input is at its end. Raising is a fatal error of this connector alone."""
+        ...
+
+
+class SourceKind(Protocol):
+    """An input transport by name. needs_format: whether it gives bytes that a format has to parse."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def needs_format(self) -> bool: ...
+
+    def open(self, config: Mapping[str, Any], table: Layout, pool: Pool) -> Source:
+        """Return a source for a table. Raises: TransportRefused."""
+        ...

@@ -1,0 +1,56 @@
+"""A circuit together with what formats and requests need to know of its relations."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from penstock.circuit.circuit import Circuit
+from penstock.circuit.lower import lower
+from penstock.data.pool import Pool
+from penstock.ports.format import ColumnLayout, Layout
+from penstock.sql.evaluate import compile_expr
+from penstock.sql.plan.nodes import Program, Relation
+from penstock.sql.schema import ERROR_VIEW
+
+
+@dataclass(slots=True)
+class Built:
+    """A running program: tables and views (local ones aside) by canonical name, and the layout of each.
+
+    layouts also has the built-in view of refused rows, which is there in every program and never changes.
+    """
+
+    program: Program
+    circuit: Circuit
+    pool: Pool
+    tables: dict[str, Relation]
+    views: dict[str, Relation]
+    layouts: dict[str, Layout]
+
+    def materialized(self, name: str) -> bool:
+        """Whether the relation's contents can be read."""
+        return self.circuit.kept(name)
+
+
+def build(program: Program) -> Built:
+    """Make the circuit of a compiled program. Raises: NotSupported; EvaluationError for a DEFAULT without a value."""
+    pool = Pool()
+    circuit = lower(program, pool)
+    tables = {table.name: table for table in program.tables}
+    views = {view.name: view for view in program.views if not view.local}
+    shown = (ERROR_VIEW, *tables.values(), *views.values())
+    layouts = {r.name: _layout(r, pool, circuit.carried.get(r.name, ())) for r in shown}
+    return Built(program, circuit, pool, tables, views, layouts)
+
+
+def _layout(relation: Relation, pool: Pool, carried: Collection[int]) -> Layout:
+    columns = []
+    for i, (declared, typed) in enumerate(zip(relation.columns, relation.schema, strict=True)):
+        default = None
+        if declared.default is not None:
+            value = compile_expr(declared.default, pool)([], 1)
+            is_null = value.nulls is not None and bool(value.nulls[0])
+            default = (0 if is_null else int(value.words[0]), is_null)
+        columns.append(ColumnLayout(typed.name, declared.case_sensitive, typed.type, default, i in carried))
+    return Layout(relation.name, tuple(columns), relation.primary_key)

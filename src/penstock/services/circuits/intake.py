@@ -1,0 +1,222 @@
+"""What waits to enter a circuit: one bounded queue per table, and for each endpoint what has come of its input.
+
+Endpoints put batches in order; a step takes from the front of every queue. Everything here is guarded by one lock,
+whose conditions wake the stepping thread (`work`) and those who wait for room or for the circuit to run (`room`).
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from penstock.data.changes import Changes, concat_changes
+from penstock.ports.format import ParseError
+
+MAX_QUEUED_RECORDS = 500_000
+MAX_STEP_RECORDS = 50_000
+"""A step takes at most this many records of each table, unless one batch alone has more."""
+
+_REMEMBERED_STEPS = 10_000
+_KEPT_ERRORS = 100
+
+
+@dataclass(slots=True)
+class Endpoint:
+    """One way into one table, with its counters.
+
+    position: how many batches it has put; taken: (position, step) for each step that took some, the latest ones.
+    active: requests being served, for endpoints that live by requests. held_bytes: read, but of no batch yet.
+    """
+
+    name: str
+    table: str
+    config: Mapping[str, Any]
+    is_declared: bool = False
+    position: int = 0
+    taken: deque[tuple[int, int]] = field(default_factory=deque)
+    total_bytes: int = 0
+    total_records: int = 0
+    buffered_records: int = 0
+    buffered_bytes: int = 0
+    parse_error_count: int = 0
+    transport_error_count: int = 0
+    active: int = 0
+    held_bytes: int = 0
+    end_of_input: bool = False
+    paused: bool = False
+    fatal_error: str | None = None
+    parse_errors: deque[Mapping[str, Any]] = field(default_factory=lambda: deque(maxlen=_KEPT_ERRORS))
+    transport_errors: deque[Mapping[str, Any]] = field(default_factory=lambda: deque(maxlen=_KEPT_ERRORS))
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more comes unless somebody asks anew."""
+        return self.end_of_input or self.fatal_error is not None or (not self.is_declared and self.active == 0)
+
+    def step_of(self, position: int) -> int | None:
+        """Return the step that took in everything up to position, None if it was not taken yet."""
+        if position <= 0:
+            return 0
+        if not self.taken or self.taken[-1][0] < position:
+            return None
+        return self.taken[bisect_left(self.taken, (position, -1))][1]
+
+    def report(self, errors: Sequence[ParseError]) -> None:
+        """Count parse errors and keep the latest."""
+        self.parse_error_count += len(errors)
+        for error in errors[-_KEPT_ERRORS:]:
+            at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+            self.parse_errors.append(
+                {"timestamp": at, "index": self.parse_error_count, "tag": error.tag, "message": error.description}
+            )
+
+    def report_transport(self, message: str) -> None:
+        """Count a transport error and keep it."""
+        self.transport_error_count += 1
+        at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        self.transport_errors.append(
+            {"timestamp": at, "index": self.transport_error_count, "tag": None, "message": message}
+        )
+
+
+@dataclass(slots=True)
+class _Entry:
+    endpoint: Endpoint
+    position: int
+    changes: Changes
+    size_bytes: int
+    forced: bool
+    at: float
+
+
+@dataclass(slots=True)
+class Taken:
+    """What one step takes in. positions: up to where of each endpoint."""
+
+    inputs: dict[str, Changes]
+    positions: list[tuple[Endpoint, int]]
+    records: int
+    bytes: int
+
+
+class Intake:
+    """The queues of all tables of one circuit."""
+
+    def __init__(self, tables: Sequence[str]) -> None:
+        self.lock = threading.RLock()
+        self.work = threading.Condition(self.lock)
+        self.room = threading.Condition(self.lock)
+        self.on_room: Callable[[], None] = lambda: None
+        self.endpoints: dict[str, Endpoint] = {}
+        self._queues: dict[str, deque[_Entry]] = {name: deque() for name in tables}
+        self._queued: dict[str, int] = dict.fromkeys(tables, 0)
+        self._forced = 0
+        self.total_records = 0
+        self.total_bytes = 0
+        self.buffered_records = 0
+        self.buffered_bytes = 0
+
+    def endpoint(self, name: str, table: str, config: Mapping[str, Any], *, is_declared: bool = False) -> Endpoint:
+        """Return the endpoint of that name, made if it is new."""
+        with self.lock:
+            if name not in self.endpoints:
+                self.endpoints[name] = Endpoint(name, table, config, is_declared)
+            return self.endpoints[name]
+
+    def has_room(self, table: str, limit: int = MAX_QUEUED_RECORDS) -> bool:
+        """Whether the table's queue takes another batch."""
+        return self._queued[table] < limit
+
+    def put(self, endpoint: Endpoint, batches: Sequence[Changes], size_bytes: int, *, forced: bool = False) -> None:
+        """Queue batches. The caller has seen that there is room; one call may go beyond the limit."""
+        with self.lock:
+            endpoint.total_bytes += size_bytes
+            self.total_bytes += size_bytes
+            size_bytes += endpoint.held_bytes
+            endpoint.held_bytes = 0
+            if not batches:
+                endpoint.held_bytes = size_bytes  # the beginning of a record that comes with the next piece
+                return
+            rest = size_bytes
+            for index, changes in enumerate(batches):
+                share = rest if index == len(batches) - 1 else size_bytes // len(batches)
+                rest -= share
+                endpoint.position += 1
+                entry = _Entry(endpoint, endpoint.position, changes, share, forced, time.monotonic())
+                self._queues[endpoint.table].append(entry)
+                self._forced += forced
+                self._count(entry, 1)
+                endpoint.total_records += len(changes)
+                self.total_records += len(changes)
+            self.work.notify_all()
+
+    def _count(self, entry: _Entry, sign: int) -> None:
+        records, size = sign * len(entry.changes), sign * entry.size_bytes
+        self._queued[entry.endpoint.table] += records
+        entry.endpoint.buffered_records += records
+        entry.endpoint.buffered_bytes += size
+        self.buffered_records += records
+        self.buffered_bytes += size
+
+    @property
+    def waiting(self) -> bool:
+        """Whether anything is queued."""
+        return any(self._queues.values())
+
+    @property
+    def forced(self) -> bool:
+        """Whether something is queued that does not wait for a paused circuit to run."""
+        return self._forced > 0
+
+    def oldest_s(self) -> float:
+        """Return for how long the oldest batch has waited."""
+        heads = [queue[0].at for queue in self._queues.values() if queue]
+        return time.monotonic() - min(heads) if heads else 0.0
+
+    def take(self, *, only_forced: bool = False, limit: int | None = MAX_STEP_RECORDS) -> Taken:
+        """Take what the next step takes in. limit None: everything."""
+        with self.lock:
+            inputs: dict[str, Changes] = {}
+            positions: dict[str, tuple[Endpoint, int]] = {}
+            records = size = 0
+            for table, queue in self._queues.items():
+                parts: list[Changes] = []
+                count = 0
+                while queue and (limit is None or not count or count + len(queue[0].changes) <= limit):
+                    if only_forced and not any(entry.forced for entry in queue):
+                        break  # what is before a forced batch goes with it: the order of a table's changes is kept
+                    entry = queue.popleft()
+                    self._forced -= entry.forced
+                    self._count(entry, -1)
+                    parts.append(entry.changes)
+                    positions[entry.endpoint.name] = (entry.endpoint, entry.position)
+                    count += len(entry.changes)
+                    size += entry.size_bytes
+                if parts:
+                    inputs[table] = concat_changes(parts)
+                    records += count
+            if positions:
+                self.room.notify_all()
+                self.on_room()
+            return Taken(inputs, [*positions.values()], records, size)
+
+    def took(self, taken: Taken, step: int) -> None:
+        """Note that a step took in what `take` returned."""
+        with self.lock:
+            for endpoint, position in taken.positions:
+                endpoint.taken.append((position, step))
+                if len(endpoint.taken) > _REMEMBERED_STEPS:
+                    endpoint.taken.popleft()
+
+
+def error_record(error: ParseError) -> dict[str, Any]:
+    """Return a parse error as plain values."""
+    return {name: getattr(error, name) for name in _ERROR_FIELDS}
+
+
+_ERROR_FIELDS = ("description", "event_number", "field", "invalid_bytes", "invalid_text", "suggestion", "tag")

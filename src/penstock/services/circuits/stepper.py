@@ -1,0 +1,229 @@
+"""The thread that owns a circuit: it takes what is queued, steps, publishes, and says how far it has come.
+
+    queued input, clock, commit ──> step ──> publish ──> completed
+                    ^ jobs of other threads run between steps, also while a slow follower holds a step up
+
+Only this thread touches the circuit. Others hand it jobs.
+"""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+from penstock.data.batch import Batch
+from penstock.data.changes import Changes, concat_changes
+from penstock.services.circuits.built import Built
+from penstock.services.circuits.hub import Follower, Hub
+from penstock.services.circuits.intake import Intake, Taken
+from penstock.services.circuits.timer import Timer
+from penstock.sql.functions.registry import EvaluationError
+
+_Result = TypeVar("_Result")
+
+WORKER_PANIC = "RuntimeError.WorkerPanic"
+
+
+class Transaction:
+    """What came in since a transaction began; one step takes it all at the commit."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.began_s = time.monotonic()
+        self.inputs: dict[str, list[Changes]] = {}
+        self.taken: list[Taken] = []
+        self.records = 0
+        self.committing = False
+
+    def add(self, taken: Taken) -> None:
+        """Keep input for the commit."""
+        for table, changes in taken.inputs.items():
+            self.inputs.setdefault(table, []).append(changes)
+        self.taken.append(taken)
+        self.records += taken.records
+
+    def joined(self) -> dict[str, Batch]:
+        """Return everything as one step's input."""
+        return {table: concat_changes(parts) for table, parts in self.inputs.items()}
+
+
+class Stepper:
+    """Runs one circuit. on_failure: called once, with code, message and traceback, when a step cannot be taken."""
+
+    def __init__(
+        self,
+        built: Built,
+        intake: Intake,
+        hub: Hub,
+        timer: Timer,
+        settings: Mapping[str, Any],
+        on_failure: Callable[[str, str, str], None],
+    ) -> None:
+        self._built = built
+        self._intake = intake
+        self._hub = hub
+        self._timer = timer
+        self._min_records = int(settings.get("min_batch_size_records") or 0)
+        self._max_delay_s = int(settings.get("max_buffering_delay_usecs") or 0) / 1_000_000
+        self._on_failure = on_failure
+        self._jobs: deque[Callable[[], None]] = deque()
+        self._transactions = 0
+        self._has_stepped = False
+        self.first_step: Future[None] = Future()
+        self.running = False
+        self.transaction: Transaction | None = None
+        self.initiated_steps = 0
+        self.completed_steps = 0
+        self.processed_records = 0
+        self.processed_bytes = 0
+        self.completed_records = 0
+        self.stall_s = 0.0
+        self.stalled_since: float | None = None
+
+    # ------------------------------------------------------------------------------- called from other threads
+
+    def do(self, job: Callable[[], _Result]) -> Future[_Result]:
+        """Have a job run on the stepping thread, between steps."""
+        future: Future[_Result] = Future()
+
+        def run() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                future.set_result(job())
+            except BaseException as error:
+                future.set_exception(error)
+
+        with self._intake.lock:
+            self._jobs.append(run)
+            self._intake.work.notify_all()
+        return future
+
+    def set_running(self, running: bool) -> None:
+        """Begin or cease to take steps; a step under way is finished."""
+        with self._intake.lock:
+            self.running = running
+            self._intake.work.notify_all()
+            self._intake.room.notify_all()
+            self._intake.on_room()
+
+    def wake(self) -> None:
+        """Look again at what is to be done."""
+        with self._intake.lock:
+            self._intake.work.notify_all()
+
+    def begin(self) -> int | None:
+        """Begin a transaction and return its number; None if one is open."""
+        with self._intake.lock:
+            if self.transaction is not None:
+                return None
+            self._transactions += 1
+            self.transaction = Transaction(self._transactions)
+            return self._transactions
+
+    def commit(self) -> bool:
+        """Have the open transaction committed; False if there is none."""
+        with self._intake.lock:
+            if self.transaction is None or self.transaction.committing:
+                return False
+            self.transaction.committing = True
+            self._intake.work.notify_all()
+            return True
+
+    # ------------------------------------------------------------------------------------- the stepping thread
+
+    def run(self) -> None:
+        """Run until the process ends or a step fails."""
+        try:
+            while True:
+                self._wait()
+                self._run_jobs()
+                self._advance()
+        except EvaluationError as error:
+            self._on_failure(WORKER_PANIC, str(error), "")
+        except BaseException as error:
+            message = f"{type(error).__name__}: {error}"
+            self._on_failure(WORKER_PANIC, message, traceback.format_exc())
+
+    def _wait(self) -> None:
+        with self._intake.lock:
+            while not self._jobs and (timeout_s := self._due_s()) != 0:
+                self._intake.work.wait(timeout_s)
+
+    def _due_s(self) -> float | None:
+        """Return in how many seconds there is something to step for: 0 now, None not before something happens."""
+        transaction = self.transaction
+        if self._intake.forced or (transaction is not None and transaction.committing):
+            return 0
+        if not self.running:
+            return None
+        if transaction is not None:
+            return 0 if self._intake.waiting else None
+        if not self._has_stepped:
+            return 0
+        clock_s = self._timer.due_s() if self._built.circuit.uses_clock else None
+        if not self._intake.waiting:
+            return clock_s
+        if self._intake.buffered_records >= self._min_records:
+            return 0
+        buffer_s = max(self._max_delay_s - self._intake.oldest_s(), 0)
+        return buffer_s if clock_s is None else min(buffer_s, clock_s)
+
+    def _run_jobs(self) -> None:
+        while True:
+            with self._intake.lock:
+                if not self._jobs:
+                    return
+                job = self._jobs.popleft()
+            job()
+
+    def _advance(self) -> None:
+        """Take one step, or keep input for the open transaction."""
+        with self._intake.lock:
+            if self._due_s() != 0:
+                return
+            transaction = self.transaction
+            if transaction is not None and not transaction.committing:
+                transaction.add(self._intake.take(only_forced=not self.running, limit=None))
+                return
+            taken = self._intake.take(only_forced=not self.running)
+        if transaction is not None:
+            transaction.add(taken)
+            self._step(transaction.joined(), transaction.taken)
+            with self._intake.lock:
+                self.transaction = None
+        else:
+            self._step(dict(taken.inputs), [taken])
+
+    def _step(self, inputs: Mapping[str, Batch], taken: list[Taken]) -> None:
+        step = self.initiated_steps + 1
+        self.initiated_steps = step
+        circuit = self._built.circuit
+        changes = circuit.step(inputs, self._timer.now() if circuit.uses_clock else None)
+        self._has_stepped = True
+        self.processed_records += sum(part.records for part in taken)
+        self.processed_bytes += sum(part.bytes for part in taken)
+        for part in taken:
+            self._intake.took(part, step)
+        self._wait_for(self._hub.publish(step, changes))
+        self.completed_steps = step
+        self.completed_records = self.processed_records
+        if not self.first_step.done():
+            self.first_step.set_result(None)
+
+    def _wait_for(self, followers: list[Follower]) -> None:
+        """Wait until none of these followers' queues is full; jobs are done meanwhile, the circuit is between steps."""
+        if not followers:
+            return
+        self.stalled_since = time.monotonic()
+        while any(follower.full for follower in followers):
+            self._run_jobs()
+            with self._intake.lock:
+                if not self._jobs and any(follower.full for follower in followers):
+                    self._intake.room.wait(0.1)
+        self.stall_s += time.monotonic() - self.stalled_since
+        self.stalled_since = None

@@ -1,0 +1,83 @@
+"""Metrics that runs report: numbers by name, kept with the run; the first report of a name wins."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import msgspec
+
+from penstock.kernel.errors import Invalid
+from penstock.kernel.instants import unix_us
+from penstock.kernel.records import Append
+from penstock.ports.clock import Clock
+from penstock.ports.metadata import MetadataStore
+
+__all__ = ["Metric", "Metrics", "Reported"]
+
+MAX_NAME = 256
+_PAGE = 1000
+
+
+class Metric(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A number. source: the step or node it is about. format: how to show it, in the reporter's words."""
+
+    name: str
+    value: float
+    source: str = ""
+    format: str = ""
+    at_us: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """What became of one reported metric. is_new: False if one of that name and source was there already."""
+
+    metric: Metric
+    is_new: bool
+
+
+_decoder = msgspec.json.Decoder(Metric)
+
+
+class Metrics:
+    """Metrics of runs, in a stream beside each run's events."""
+
+    def __init__(self, store: MetadataStore, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    async def report(self, run: str, metrics: list[Metric]) -> list[Reported]:
+        """Keep metrics that are not there yet. Raises: Invalid for a bad name or a number that is none."""
+        for metric in metrics:
+            if not metric.name or len(metric.name) > MAX_NAME:
+                raise Invalid(f"a metric is called {metric.name[:80]!r}; a name has 1 to {MAX_NAME} characters")
+            if not math.isfinite(metric.value):
+                raise Invalid(f"metric {metric.name!r} is {metric.value}; it must be a finite number")
+        known = {(metric.name, metric.source) for metric in await self.list(run)}
+        at = self._clock.now()
+        results: list[Reported] = []
+        writes = []
+        for metric in metrics:
+            is_new = (metric.name, metric.source) not in known
+            results.append(Reported(metric, is_new))
+            if is_new:
+                known.add((metric.name, metric.source))
+                kept = msgspec.structs.replace(metric, at_us=unix_us(at))
+                writes.append(Append(_stream(run), at, metric.name, msgspec.json.encode(kept)))
+        if writes:
+            await self._store.commit(*writes)
+        return results
+
+    async def list(self, run: str) -> list[Metric]:
+        """Return a run's metrics in the order of their coming."""
+        found: list[Metric] = []
+        position = 0
+        while facts := await self._store.facts(_stream(run), after=position, limit=_PAGE):
+            found.extend(_decoder.decode(fact.body) for fact in facts)
+            position = facts[-1].position
+        return found
+
+
+def _stream(run: str) -> str:
+    return f"run/{run}/metrics"

@@ -1,0 +1,40 @@
+"""The record of services handed to every handler."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from penstock.ports.blobs import BlobStore
+from penstock.ports.clock import Clock
+from penstock.ports.metadata import MetadataStore
+from penstock.services.documents import Documents
+from penstock.services.identity import Identity
+
+if TYPE_CHECKING:
+    # Importing the engines' services must not be the price of importing a dialect.
+    from penstock.services.artifacts import Artifacts
+    from penstock.services.circuits.service import Circuits
+    from penstock.services.logs import Logs
+    from penstock.services.metrics import Metrics
+    from penstock.services.runs.service import Runs
+    from penstock.services.triggers import Triggers
+
+__all__ = ["Services"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """Everything a dialect may use; made once, by `boot.compose`."""
+
+    clock: Clock
+    store: MetadataStore
+    blobs: BlobStore
+    documents: Documents
+    identity: Identity
+    circuits: "Circuits"
+    runs: "Runs"
+    triggers: "Triggers"
+    logs: "Logs"
+    metrics: "Metrics"
+    artifacts: "Artifacts"
+    started_at: datetime

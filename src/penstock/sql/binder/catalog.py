@@ -1,0 +1,60 @@
+"""What a program has declared so far: types, functions, tables and views, by canonical name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from penstock.data.types import Schema, SqlType
+from penstock.sql.diagnostics import SqlError
+from penstock.sql.parser.ast import CreateFunction, Name
+from penstock.sql.plan.nodes import Node, Relation, Scan, ViewScan
+
+
+class Blamed(Exception):
+    """A statement uses something whose own declaration failed; it gets no message of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A declared function with its bound types; body None: it has no SQL text."""
+
+    definition: CreateFunction
+    parameters: tuple[tuple[Name, SqlType], ...]
+    result: SqlType
+
+
+@dataclass(slots=True)
+class Catalog:
+    """Declarations in order. failed: names of statements that did not compile."""
+
+    types: dict[str, SqlType] = field(default_factory=dict)
+    functions: dict[str, Function] = field(default_factory=dict)
+    tables: dict[str, Relation] = field(default_factory=dict)
+    views: dict[str, Relation] = field(default_factory=dict)
+    failed: set[str] = field(default_factory=set)
+    recursive: set[str] = field(default_factory=set)
+    _scans: dict[str, Node] = field(default_factory=dict)
+
+    def relation(self, name: Name) -> tuple[Node, Schema]:
+        """Return the node that reads a table or view; always the same one, so that readers share it.
+
+        Raises:
+            SqlError: there is none of this name.
+            Blamed: its declaration failed.
+        """
+        key = name.text
+        if key not in self._scans:
+            if key in self.tables:
+                self._scans[key] = Scan(key, self.tables[key].schema)
+            elif key in self.views:
+                self._scans[key] = ViewScan(key, self.views[key].schema)
+            elif key in self.failed:
+                raise Blamed(key)
+            else:
+                raise SqlError(f"Object '{key}' not found", name.span)
+        node = self._scans[key]
+        return node, node.schema
+
+    def declares(self, key: str) -> bool:
+        """Whether a table or view of this name exists."""
+        return key in self.tables or key in self.views

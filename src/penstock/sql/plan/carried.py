@@ -1,0 +1,86 @@
+"""Which columns of append-only tables a program only carries: no operator compares or computes with them.
+
+Values of such columns need no common code for equal values, so taking them in need not look them up: a row of an
+append-only table is never named again from outside, and inside it keeps the codes that it came with.
+"""
+
+from __future__ import annotations
+
+from penstock.data.types import Kind
+from penstock.sql.plan.expr import ColumnRef
+from penstock.sql.plan.nodes import (
+    Aggregate,
+    Distinct,
+    Join,
+    Node,
+    Program,
+    Project,
+    Scan,
+    SetOperation,
+    UnionAll,
+    ViewScan,
+)
+from penstock.sql.plan.walk import children, columns_of, exprs_of
+
+
+def carried_columns(program: Program) -> dict[str, frozenset[int]]:
+    """Return for each append-only table the positions of its pooled columns that are only carried."""
+    compared: dict[str, set[int]] = {}
+    plans = {view.name: view.plan for view in program.views if view.plan is not None}
+    for view in program.views:
+        if view.plan is not None:
+            used = set() if view.emit_final is None else {view.emit_final}
+            _visit(view.plan, used, plans, compared)
+    result = {}
+    for table in program.tables:
+        if table.append_only and not table.primary_key:
+            pooled = {i for i, f in enumerate(table.schema) if f.type.kind in (Kind.VARCHAR, Kind.CHAR)}
+            result[table.name] = frozenset(pooled - compared.get(table.name, set()))
+    return result
+
+
+def _visit(node: Node, used: set[int], plans: dict[str, Node], compared: dict[str, set[int]]) -> None:
+    """Go down a plan; used: output columns of the node that something above it compares."""
+    if isinstance(node, Scan):
+        compared.setdefault(node.table, set()).update(used)
+    elif isinstance(node, ViewScan):
+        _visit(plans[node.view], used, plans, compared)
+    elif isinstance(node, Project):
+        below: set[int] = set()
+        for i, expr in enumerate(node.exprs):
+            if i in used or not isinstance(expr, ColumnRef):
+                below |= columns_of(expr)
+        _visit(node.input, below, plans, compared)
+    elif isinstance(node, Join):
+        _visit_join(node, used, plans, compared)
+    elif isinstance(node, UnionAll):
+        for input in node.inputs:
+            _visit(input, used, plans, compared)
+    else:
+        for input in children(node):
+            width = len(input.schema)
+            if isinstance(node, Distinct | SetOperation):
+                here = set(range(width))
+            elif isinstance(node, Aggregate):
+                here = set()
+            else:
+                here = {i for i in used if i < width}
+            for expr in exprs_of(node):
+                here |= {i for i in columns_of(expr) if i < width}
+            # Nodes with two inputs beside joins compare by keys over either side: what one side uses, both may.
+            _visit(input, here if len(children(node)) == 1 else set(range(width)), plans, compared)
+
+
+def _visit_join(node: Join, used: set[int], plans: dict[str, Node], compared: dict[str, set[int]]) -> None:
+    width = len(node.left.schema)
+    left = {i for i in used if i < width}
+    right = {i - width for i in used if i >= width}
+    for key in node.keys:
+        left |= columns_of(key.left)
+        right |= columns_of(key.right)
+    if node.residual is not None:
+        residual = columns_of(node.residual)
+        left |= {i for i in residual if i < width}
+        right |= {i - width for i in residual if i >= width}
+    _visit(node.left, left, plans, compared)
+    _visit(node.right, right, plans, compared)

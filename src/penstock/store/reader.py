@@ -1,0 +1,50 @@
+"""Read-only connections, one for each of a few threads, so that a slow list does not hold the event loop."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import apsw
+
+__all__ = ["Readers", "Row"]
+
+Row = tuple[object, ...]
+
+THREAD_COUNT = 4
+BUSY_TIMEOUT_MS = 10_000
+
+
+class Readers:
+    """A pool of reading threads over one database file."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._local = threading.local()
+        self._connections: list[apsw.Connection] = []
+        self._executor = ThreadPoolExecutor(THREAD_COUNT, thread_name_prefix="penstock-reader")
+
+    @property
+    def executor(self) -> ThreadPoolExecutor:
+        """Where `fetch` is to be called."""
+        return self._executor
+
+    def fetch(self, sql: str, values: dict[str, object] | tuple[object, ...]) -> list[Row]:
+        """Run one statement and return all its rows. Called in a thread of `executor`."""
+        return self._connection().execute(sql, values).fetchall()
+
+    def close(self) -> None:
+        """Wait for what runs, then close all connections. Blocks; call it off the event loop."""
+        self._executor.shutdown(wait=True)
+        for connection in self._connections:
+            connection.close()
+
+    def _connection(self) -> apsw.Connection:
+        connection: apsw.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = apsw.Connection(str(self._file), flags=apsw.SQLITE_OPEN_READONLY)
+            connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+            # Only the writer moves the log into the database.
+            connection.wal_autocheckpoint(0)
+            self._local.connection = connection
+            self._connections.append(connection)
+        return connection

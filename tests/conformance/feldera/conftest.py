@@ -1,0 +1,159 @@
+"""One server for all tests of this folder, and the released client that talks to it."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+try:
+    import requests
+    from feldera import FelderaClient, Pipeline, PipelineBuilder
+    from feldera.rest.retry import RetryConfig
+except ImportError:
+    # Collected without the client's environment: `tests/conformance/run.py` is what runs these.
+    collect_ignore_glob = ["test_*.py"]
+
+READY = "penstock is ready at "
+
+
+def notyet(reason: str) -> pytest.MarkDecorator:
+    """Mark a behaviour that is missing; the test fails when it starts to pass."""
+    return pytest.mark.xfail(strict=True, reason=reason)
+
+
+class Server:
+    """A server process on a data directory of its own."""
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+        self.port = "0"
+        self.start()
+
+    def start(self) -> None:
+        """Start, and wait for the line that says so; a second time on the same port."""
+        command = [os.environ["CONFORMANCE_SERVER"], "serve", "--port", self.port, "--data", str(self.data)]
+        self.log = (self.data.parent / "server.log").open("a")
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log, text=True)
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            if line.startswith(READY):
+                self.url = line.removeprefix(READY).strip()
+                self.port = self.url.rpartition(":")[2]
+                return
+        raise AssertionError(f"the server ended with status {self.process.wait()}")
+
+    def kill(self) -> None:
+        """End without warning."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> None:
+        """End cleanly."""
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(timeout=30)
+        self.log.close()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    with tempfile.TemporaryDirectory(prefix="penstock-conformance-") as folder:
+        made = Server(Path(folder) / "data")
+        yield made
+        made.stop()
+        if "CONFORMANCE_SHOW_LOG" in os.environ:
+            sys.stderr.write((Path(folder) / "server.log").read_text())
+
+
+@pytest.fixture(scope="session")
+def client(server: Server) -> "FelderaClient":
+    return FelderaClient(server.url, retry_config=RetryConfig(max_retries=0))
+
+
+class Http:
+    """Requests as they are, for what the client has no method for."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.session = requests.Session()
+
+    def __call__(self, verb: str, path: str, **options: Any) -> "requests.Response":
+        url = self.url + (path if path.startswith("/healthz") else "/v0" + path)
+        return self.session.request(verb, url, **{"timeout": 20, **options})
+
+    def code(self, verb: str, path: str, **options: Any) -> tuple[int, str]:
+        """Send what must be refused; return status and code, after a look at the body's shape."""
+        reply = self(verb, path, **options)
+        body = reply.json()
+        assert set(body) == {"message", "error_code", "details"}, body
+        return reply.status_code, body["error_code"]
+
+
+@pytest.fixture(scope="session")
+def http(server: Server) -> Http:
+    return Http(server.url)
+
+
+@pytest.fixture
+def name(http: Http) -> Iterator[str]:
+    """A name for a pipeline, which is deleted afterwards if it was made."""
+    chosen = f"t-{uuid.uuid4().hex[:12]}"
+    yield chosen
+    discard(http, chosen)
+
+
+def discard(http: Http, name: str) -> None:
+    """Stop, clear and delete a pipeline, if there is one."""
+    path = f"/pipelines/{name}"
+    if http("POST", f"{path}/stop?force=true").status_code == 404:
+        return
+    wait_for(lambda: http("GET", f"{path}?selector=status").json()["deployment_status"] == "Stopped")
+    http("POST", f"{path}/clear")
+    wait_for(lambda: http("GET", f"{path}?selector=status").json()["storage_status"] == "Cleared")
+    assert http("DELETE", path).status_code == 200
+
+
+Make = Callable[..., "Pipeline"]
+
+
+@pytest.fixture
+def make(client: "FelderaClient", name: str) -> Make:
+    """Make the test's pipeline from a program, with the client's builder."""
+
+    def build(sql: str, **options: Any) -> "Pipeline":
+        return PipelineBuilder(client, name, sql, **options).create_or_replace()
+
+    return build
+
+
+@pytest.fixture
+def started(make: Make) -> Make:
+    """Make the test's pipeline and start it."""
+
+    def build(sql: str, **options: Any) -> "Pipeline":
+        pipeline = make(sql, **options)
+        pipeline.start()
+        return pipeline
+
+    return build
+
+
+def wait_for(holds: Callable[[], Any], timeout_s: float = 20) -> Any:
+    """Wait until a condition holds; return what it gave."""
+    end = time.monotonic() + timeout_s
+    while not (value := holds()):
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)
+    return value
+
+
+def rows(pipeline: "Pipeline", sql: str) -> list[dict[str, Any]]:
+    """Run a query and return its rows, sorted."""
+    return sorted(pipeline.query(sql), key=str)

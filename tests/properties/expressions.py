@@ -1,0 +1,259 @@
+"""Random scalar expressions in two spellings: the engine's and DuckDB's, equal in value.
+
+Types are words: int, big, dbl (quarters only, so that sums are exact), dec, str, date, ts, bool.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from tests.properties.choices import Choices
+
+NUMBERS = ("int", "big", "dbl", "dec")
+TYPES = (*NUMBERS, "str", "date", "ts", "bool")
+NAMES = {
+    "int": "INT",
+    "big": "BIGINT",
+    "dbl": "DOUBLE",
+    "dec": "DECIMAL(10, 2)",
+    "str": "VARCHAR",
+    "date": "DATE",
+    "ts": "TIMESTAMP",
+    "bool": "BOOLEAN",
+}
+LITERALS = {
+    "int": ("0", "1", "2", "3", "-1"),
+    "big": ("CAST(0 AS BIGINT)", "CAST(2 AS BIGINT)", "5000000000"),
+    "dbl": ("0e0", "0.5e0", "-1.25e0"),
+    "dec": ("CAST(0 AS DECIMAL(10, 2))", "1.50", "-0.25"),
+    "str": ("''", "'a'", "'b'", "'é'", "'A'"),
+    "date": ("DATE '2024-01-01'", "DATE '2024-02-29'"),
+    "ts": ("TIMESTAMP '2024-01-01 00:00:00'", "TIMESTAMP '2024-01-01 00:00:15'"),
+    "bool": ("TRUE", "FALSE"),
+}
+
+
+@dataclass(frozen=True)
+class Sql:
+    """A text for the engine, and one for the oracle (None: the oracle cannot say it)."""
+
+    ours: str
+    theirs: str | None
+
+    def __str__(self) -> str:
+        return self.ours
+
+
+def sql(template: str, *parts: Sql | str, theirs: str | None = "") -> Sql:
+    """Fill a template with parts. theirs: the oracle's template where it differs, None where there is none."""
+    ours = template.format(*(p.ours if isinstance(p, Sql) else p for p in parts))
+    if theirs is None or any(isinstance(p, Sql) and p.theirs is None for p in parts):
+        return Sql(ours, None)
+    return Sql(ours, (theirs or template).format(*(p.theirs if isinstance(p, Sql) else p for p in parts)))
+
+
+def joined(separator: str, parts: Sequence[Sql | str]) -> Sql:
+    """Put parts behind each other."""
+    return sql(separator.join(["{}"] * len(parts)), *parts)
+
+
+class Expr(NamedTuple):
+    """An expression and its type."""
+
+    sql: Sql
+    type: str
+
+
+Scope = Sequence[Expr]
+"""The columns in reach."""
+
+Subquery = Callable[[Scope, str], "Sql | None"]
+"""Makes a sub-query that is an expression of the type over the scope."""
+
+
+class Expressions:
+    """Random expressions. subquery: where given, sub-queries may stand inside of expressions."""
+
+    def __init__(self, choices: Choices, subquery: Subquery | None = None) -> None:
+        self.c = choices
+        self._subquery = subquery
+
+    def of(self, scope: Scope, type: str, depth: int = 2) -> Sql:
+        """Return an expression of a type; at depth 0 a column or a literal."""
+        columns = [e.sql for e in scope if e.type == type]
+        leaf = depth <= 0 or self.c.below(10) < 5
+        if leaf:
+            if columns and not self.c.chance(15):
+                return self.c.pick(columns)
+            if self.c.chance(8):
+                return sql(f"CAST(NULL AS {NAMES[type]})")
+            return sql("{}", self.c.pick(LITERALS[type]))
+        if self._subquery is not None and self.c.chance(6):
+            found = self._subquery(scope, type)
+            if found is not None:
+                return found
+        if self.c.chance(35):
+            return self._of_any_type(scope, type, depth - 1)
+        return getattr(self, f"_{type}")(scope, depth - 1)
+
+    def column(self, scope: Scope, types: Sequence[str] = TYPES) -> Expr | None:
+        """Return a column of one of the types, or None when there is none."""
+        found = [e for e in scope if e.type in types]
+        return self.c.pick(found) if found else None
+
+    def key(self, scope: Scope) -> Expr:
+        """Return something to group or order by: a column or a function of one, never a literal."""
+        column = self.c.pick(list(scope))
+        if self.c.chance(20):
+            if column.type in ("int", "big"):
+                return Expr(sql("{} % 2", column.sql), column.type)
+            if column.type == "str":
+                return Expr(sql("CHAR_LENGTH({})", column.sql), "int")
+            if column.type == "ts":
+                return Expr(sql("CAST({} AS DATE)", column.sql), "date")
+        return column
+
+    def _of_any_type(self, scope: Scope, type: str, depth: int) -> Sql:
+        kind = self.c.below(5)
+        a, b = self.of(scope, type, depth), self.of(scope, type, depth)
+        if kind == 0:
+            return sql("COALESCE({}, {})", a, b)
+        if kind == 1:
+            return sql("NULLIF({}, {})", a, b)
+        if kind == 2 and type != "bool":
+            word = self.c.pick(("GREATEST", "LEAST"))
+            theirs = f"CASE WHEN ({{0}}) IS NULL OR ({{1}}) IS NULL THEN NULL ELSE {word}({{0}}, {{1}}) END"
+            return sql(word + "({0}, {1})", a, b, theirs=theirs)
+        if kind == 3:
+            return sql("CASE WHEN {} THEN {} END", self.of(scope, "bool", depth), a)
+        return sql("CASE WHEN {} THEN {} ELSE {} END", self.of(scope, "bool", depth), a, b)
+
+    def _arithmetic(self, scope: Scope, type: str, depth: int) -> Sql:
+        a = self.of(scope, type, depth)
+        kind = self.c.below(5)
+        if kind == 4:
+            return sql("ABS({})", a)
+        if kind == 3:
+            return sql("(- ({}))", a)
+        b = self.of(scope, type, 0 if kind == 2 else depth)
+        return sql("({} " + "+-*"[kind] + " {})", a, b)
+
+    def _int(self, scope: Scope, depth: int) -> Sql:
+        kind = self.c.below(9)
+        if kind < 4:
+            return self._arithmetic(scope, "int", depth)
+        if kind == 4:
+            divisor = self.c.pick(("2", "3", "-7"))
+            return sql("({} / " + divisor + ")", self.of(scope, "int", depth), theirs="({} // " + divisor + ")")
+        if kind == 5:
+            return sql("({} % " + self.c.pick(("2", "3", "-3")) + ")", self.of(scope, "int", depth))
+        if kind == 6:
+            return sql("CHAR_LENGTH({})", self.of(scope, "str", depth))
+        if kind == 7:
+            part = self.c.pick(("YEAR", "MONTH", "DAY"))
+            # The engine's EXTRACT is a BIGINT.
+            return sql(f"CAST(EXTRACT({part} FROM {{}}) AS INT)", self.of(scope, "date", depth))
+        return sql("POSITION({} IN {})", self.of(scope, "str", 0), self.of(scope, "str", depth))
+
+    def _big(self, scope: Scope, depth: int) -> Sql:
+        kind = self.c.below(6)
+        if kind < 2:
+            return self._arithmetic(scope, "big", depth)
+        if kind == 2:
+            return sql("({} + {})", self.of(scope, "int", depth), self.of(scope, "big", depth))
+        if kind == 3:
+            return sql("({} % 4)", self.of(scope, "big", depth))
+        if kind == 4:
+            return sql("EXTRACT(MINUTE FROM {})", self.of(scope, "ts", depth))
+        return sql("CAST({} AS BIGINT)", self.of(scope, "int", depth))
+
+    def _dbl(self, scope: Scope, depth: int) -> Sql:
+        kind = self.c.below(6)
+        if kind < 3:
+            return self._arithmetic(scope, "dbl", depth)
+        if kind == 3:
+            return sql("({} / 2e0)", self.of(scope, "dbl", depth))
+        return sql("CAST({} AS DOUBLE)", self.of(scope, ("int", "dec")[kind - 4], depth))
+
+    def _dec(self, scope: Scope, depth: int) -> Sql:
+        if self.c.below(4) == 3:
+            return sql("CAST({} AS DECIMAL(10, 2))", self.of(scope, "int", depth))
+        a = self.of(scope, "dec", depth)
+        kind = self.c.below(4)
+        if kind == 3:
+            return sql("({} * 2)", a)
+        if kind == 2:
+            return sql("ABS({})", a)
+        return sql("({} " + "+-"[kind] + " {})", a, self.of(scope, "dec", depth))
+
+    def _str(self, scope: Scope, depth: int) -> Sql:
+        a = self.of(scope, "str", depth)
+        kind = self.c.below(7)
+        if kind == 0:
+            return sql("({} || {})", a, self.of(scope, "str", depth))
+        if kind == 1:
+            return sql("UPPER({})", a)
+        if kind == 2:
+            return sql("LOWER({})", a)
+        if kind == 3:
+            return sql("SUBSTRING({} FROM 1 FOR 1)", a)
+        if kind == 4:
+            return sql("REPLACE({}, 'a', 'é')", a)
+        if kind == 5:
+            return sql("CAST({} AS VARCHAR)", self.of(scope, self.c.pick(("int", "date", "big")), depth))
+        return sql("TRIM({})", a)
+
+    def _date(self, scope: Scope, depth: int) -> Sql:
+        kind = self.c.below(3)
+        if kind == 0:
+            return sql("CAST({} AS DATE)", self.of(scope, "ts", depth))
+        a = self.of(scope, "date", depth)
+        word = ("INTERVAL '1' DAY", "INTERVAL '1' MONTH")[kind - 1]
+        operator = self.c.pick("+-")
+        return sql(f"({{}} {operator} {word})", a, theirs=f"CAST({{}} {operator} {word} AS DATE)")
+
+    def _ts(self, scope: Scope, depth: int) -> Sql:
+        kind = self.c.below(3)
+        if kind == 0:
+            return sql("CAST({} AS TIMESTAMP)", self.of(scope, "date", depth))
+        a = self.of(scope, "ts", depth)
+        if kind == 1:
+            return sql(f"({{}} {self.c.pick('+-')} INTERVAL '5' SECOND)", a)
+        return sql("DATE_TRUNC({}, MINUTE)", a, theirs="DATE_TRUNC('minute', {})")
+
+    def _bool(self, scope: Scope, depth: int) -> Sql:
+        kind = self.c.below(9)
+        if kind < 3:
+            return self.comparison(scope, depth)
+        if kind == 3:
+            word = self.c.pick(("AND", "OR"))
+            return sql(f"({{}} {word} {{}})", self.of(scope, "bool", depth), self.of(scope, "bool", depth))
+        if kind == 4:
+            return sql("(NOT {})", self.of(scope, "bool", depth))
+        type = self.c.pick(TYPES)
+        if kind == 5:
+            return sql(f"({{}} IS {self.c.pick(('NULL', 'NOT NULL'))})", self.of(scope, type, depth))
+        if kind == 6:
+            word = self.c.pick(("IS DISTINCT FROM", "IS NOT DISTINCT FROM"))
+            return sql(f"({{}} {word} {{}})", self.of(scope, type, depth), self.of(scope, type, depth))
+        if kind == 7:
+            listed = joined(", ", [self.of(scope, type, 0) for _ in range(1 + self.c.below(3))])
+            return sql(f"({{}} {self.c.pick(('IN', 'NOT IN'))} ({{}}))", self.of(scope, type, depth), listed)
+        if self.c.chance(50):
+            return sql("({} LIKE " + self.c.pick(("'a%'", "'%b%'", "'_'")) + ")", self.of(scope, "str", depth))
+        words = self.c.pick(("IS TRUE", "IS NOT TRUE", "IS FALSE", "IS NOT FALSE"))
+        return sql(f"({{}} {words})", self.of(scope, "bool", depth))
+
+    def comparison(self, scope: Scope, depth: int) -> Sql:
+        """Return a comparison of two expressions."""
+        left = self.c.pick(TYPES)
+        right = left
+        if left in NUMBERS and self.c.chance(20):
+            right = self.c.pick(NUMBERS)
+        operator = self.c.pick(("=", "<", "<=", ">", ">=", "<>"))
+        if self.c.chance(10):
+            low, high = self.of(scope, left, 0), self.of(scope, left, 0)
+            return sql("({} BETWEEN {} AND {})", self.of(scope, left, depth), low, high)
+        return sql(f"({{}} {operator} {{}})", self.of(scope, left, depth), self.of(scope, right, depth))

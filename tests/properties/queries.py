@@ -1,0 +1,445 @@
+"""Random queries in two spellings, over tables and views that are there.
+
+A query names its columns c0, c1, ...; relations stand under fresh aliases, so no two columns are confused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from tests.properties.choices import Choices
+from tests.properties.expressions import LITERALS, NAMES, NUMBERS, TYPES, Expr, Expressions, Scope, Sql, joined, sql
+
+
+class Relation(NamedTuple):
+    """A table, a view or a named query: the columns' names and types."""
+
+    name: str
+    columns: tuple[tuple[str, str], ...]
+
+
+class Query(NamedTuple):
+    """A query and the types of its columns."""
+
+    sql: Sql
+    types: tuple[str, ...]
+
+
+def named(types: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """Return columns c0, c1, ... of types."""
+    return tuple((f"c{i}", type) for i, type in enumerate(types))
+
+
+class Queries:
+    """Random queries over relations."""
+
+    def __init__(self, choices: Choices, relations: Sequence[Relation]) -> None:
+        self.c = choices
+        self._relations = list(relations)
+        self._fresh = 0
+        self._plain = Expressions(choices)
+        self._nested = Expressions(choices, self._scalar)
+
+    # ------------------------------------------------------------------------------------------------- from
+
+    def _alias(self) -> str:
+        self._fresh += 1
+        return f"x{self._fresh}"
+
+    def _table(self, relation: Relation | None = None) -> tuple[Sql, Scope]:
+        relation = relation or self.c.pick(self._relations)
+        alias = self._alias()
+        scope = [Expr(sql("{}", f"{alias}.{name}"), type) for name, type in relation.columns]
+        return sql("{}", f"{relation.name} AS {alias}"), scope
+
+    def _source(self, depth: int) -> tuple[Sql, Scope]:
+        kind = self.c.below(12)
+        if depth <= 0 or kind < 4:
+            return self._table()
+        if kind < 6:
+            query = self.query(depth - 1)
+            alias = self._alias()
+            scope = [Expr(sql("{}", f"{alias}.{name}"), type) for name, type in named(query.types)]
+            return sql("({}) AS {}", query.sql, alias), scope
+        if kind == 6:
+            return self._windowed()
+        if kind == 7:
+            return self.c.pick((self._values, self._unnested, self._latest))()
+        return self._join(depth)
+
+    def _values(self) -> tuple[Sql, Scope]:
+        types = [self.c.pick(TYPES) for _ in range(1 + self.c.below(2))]
+        rows = [joined(", ", [self.c.pick(LITERALS[t]) for t in types]) for _ in range(1 + self.c.below(3))]
+        alias = self._alias()
+        columns = ", ".join(name for name, _ in named(types))
+        text = sql("(VALUES {}) AS {}", joined(", ", [sql("({})", row) for row in rows]), f"{alias}({columns})")
+        return text, [Expr(sql("{}", f"{alias}.{name}"), type) for name, type in named(types)]
+
+    def _unnested(self) -> tuple[Sql, Scope]:
+        """A table beside the elements of an array made of its columns."""
+        source, scope = self._table()
+        type = self._plain.key(scope).type
+        elements = joined(", ", [self._plain.of(scope, type, 0) for _ in range(1 + self.c.below(3))])
+        alias = self._alias()
+        text = sql(f"{{}} CROSS JOIN UNNEST(ARRAY[{{}}]) AS {alias}(item)", source, elements)
+        return text, [*scope, Expr(sql("{}", f"{alias}.item"), type)]
+
+    def _latest(self) -> tuple[Sql, Scope]:
+        """An ASOF join. Which of several rows of one time is taken is the engine's own affair."""
+        left, left_scope = self._table()
+        right, right_scope = self._table()
+        times = [
+            (a, b)
+            for a in left_scope
+            for b in right_scope
+            if a.type == b.type and a.type in ("int", "ts", "date", "big")
+        ]
+        keys = [(a, b) for a in left_scope for b in right_scope if a.type == b.type]
+        if not times:
+            return left, left_scope
+        (after, before), (key, other) = self.c.pick(times), self.c.pick(keys)
+        words = "{} LEFT ASOF JOIN {} MATCH_CONDITION ({} >= {}) ON {} = {}"
+        text = sql(words, left, right, after.sql, before.sql, key.sql, other.sql, theirs=None)
+        return text, [*left_scope, *right_scope]
+
+    def _windowed(self) -> tuple[Sql, Scope]:
+        """TUMBLE or HOP over a relation with a time."""
+        fit = [r for r in self._relations if any(t == "ts" for _, t in r.columns)]
+        if not fit:
+            return self._table()
+        relation = self.c.pick(fit)
+        time = self.c.pick([n for n, t in relation.columns if t == "ts"])
+        alias = self._alias()
+        slide = self.c.pick((10, 7))
+        size = slide * (1 + self.c.below(3)) if slide == 10 else 17
+        if size == slide:
+            ours = f"TUMBLE(TABLE {relation.name}, DESCRIPTOR({time}), INTERVAL '{slide}' SECOND)"
+        else:
+            ours = (
+                f"HOP(TABLE {relation.name}, DESCRIPTOR({time}), INTERVAL '{slide}' SECOND, INTERVAL '{size}' SECOND)"
+            )
+        windows = -(-size // slide)
+        start = f"(CAST(FLOOR(EPOCH_US({time}) / {slide}e6) AS BIGINT) - i) * {slide}000000"
+        theirs = (
+            f"(SELECT r.*, MAKE_TIMESTAMP({start}) AS window_start,"
+            f" MAKE_TIMESTAMP({start} + {size}000000) AS window_end"
+            f" FROM {relation.name} r, RANGE({windows}) n(i)"
+            f" WHERE {time} IS NOT NULL AND {start} + {size}000000 > EPOCH_US({time})) AS {alias}"
+        )
+        columns = [*relation.columns, ("window_start", "ts"), ("window_end", "ts")]
+        scope = [Expr(sql("{}", f"{alias}.{name}"), type) for name, type in columns]
+        return Sql(f"TABLE({ours}) AS {alias}", theirs), scope
+
+    def _condition(self, left: Scope, right: Scope, *, residual: bool = True) -> Sql:
+        """Return a condition with equalities between two sides, and sometimes more."""
+        parts: list[Sql] = []
+        for _ in range(1 + self.c.chance(25)):
+            pairs = [(a, b) for a in left for b in right if a.type == b.type or {a.type, b.type} <= {"int", "big"}]
+            if pairs:
+                a, b = self.c.pick(pairs)
+                operator = "IS NOT DISTINCT FROM" if self.c.chance(10) else "="
+                parts.append(sql(f"{{}} {operator} {{}}", a.sql, b.sql))
+        if not parts or (residual and self.c.chance(30)):
+            parts.append(self._plain.of([*left, *right], "bool", 2))
+        return joined(" AND ", parts)
+
+    def _join(self, depth: int) -> tuple[Sql, Scope]:
+        left, left_scope = self._source(depth - 1)
+        right, right_scope = self._source(depth - 1)
+        if " JOIN " in right.ours and not right.ours.startswith("("):
+            right = sql("({})", right)
+        scope = [*left_scope, *right_scope]
+        kind = self.c.pick(("JOIN", "LEFT JOIN", "JOIN", "RIGHT JOIN", "FULL JOIN", "CROSS JOIN"))
+        if kind == "CROSS JOIN":
+            return sql("{} CROSS JOIN {}", left, right), scope
+        # The oracle answers a FULL JOIN only of conditions that have an equality.
+        condition = self._condition(left_scope, right_scope)
+        text = sql(f"{{}} {kind} {{}} ON {{}}", left, right, condition)
+        if kind == "FULL JOIN" and " = " not in condition.ours:
+            text = Sql(text.ours, None)
+        return text, scope
+
+    # ------------------------------------------------------------------------------------------- sub-queries
+
+    def _scalar(self, scope: Scope, type: str) -> Sql | None:
+        """Return a sub-query as an expression: a scalar one, or EXISTS or IN for a BOOLEAN."""
+        source, inner = self._table()
+        where = self._correlation(scope, inner)
+        if type == "bool":
+            word = self.c.pick(("EXISTS", "NOT EXISTS", "IN", "NOT IN"))
+            if word.endswith("EXISTS"):
+                return sql(f"{word} (SELECT 1 FROM {{}} {{}})", source, where)
+            column = self._plain.column(inner, ("int", "big", "str", "date", "dec"))
+            if column is None:
+                return None
+            value = self._plain.of(scope, column.type, 1)
+            return sql(f"({{}} {word} (SELECT {{}} FROM {{}} {{}}))", value, column.sql, source, where)
+        if type in ("big",) and self.c.chance(50):
+            return sql("(SELECT COUNT(*) FROM {} {})", source, where)
+        value = self._plain.of(inner, type, 1)
+        return sql(f"(SELECT {self.c.pick(('MAX', 'MIN'))}({{}}) FROM {{}} {{}})", value, source, where)
+
+    def _correlation(self, scope: Scope, inner: Scope) -> Sql:
+        kind = self.c.below(3)
+        if kind == 0:
+            return sql("WHERE {}", self._condition(scope, inner))
+        if kind == 1:
+            return sql("WHERE {}", self._plain.of(inner, "bool", 1))
+        return sql("")
+
+    def _where(self, scope: Scope, percent: int = 50) -> Sql:
+        if not self.c.chance(percent):
+            return sql("")
+        found = self._scalar(scope, "bool") if self.c.chance(30) else None
+        if found is None:
+            return sql(" WHERE {}", self._nested.of(scope, "bool", 3))
+        if self.c.chance(50):
+            return sql(" WHERE {}", found)
+        return sql(f" WHERE {{}} {self.c.pick(('AND', 'OR'))} {{}}", found, self._nested.of(scope, "bool", 2))
+
+    # ----------------------------------------------------------------------------------------------- queries
+
+    def query(self, depth: int) -> Query:
+        """Return a query of any kind."""
+        kinds = (
+            self._projection,
+            self._projection,
+            self._grouped,
+            self._grouped,
+            self._distinct,
+            self._set_operation,
+            self._first_rows,
+            self._limited,
+            self._over,
+            self._with,
+            self._qualified,
+        )
+        return self.c.pick(kinds)(depth)
+
+    def _listed(self, exprs: Sequence[Sql]) -> Sql:
+        return joined(", ", [sql(f"{{}} AS c{i}", e) for i, e in enumerate(exprs)])
+
+    def _of_types(self, types: Sequence[str], depth: int) -> Query:
+        source, scope = self._source(depth)
+        exprs = [self._nested.of(scope, type, 2) for type in types]
+        return Query(sql("SELECT {} FROM {}{}", self._listed(exprs), source, self._where(scope)), tuple(types))
+
+    def _projection(self, depth: int) -> Query:
+        source, scope = self._source(depth)
+        types: list[str] = []
+        exprs: list[Sql] = []
+        for _ in range(1 + self.c.below(4)):
+            if self.c.chance(40):
+                types.append(self.c.pick(TYPES))
+                exprs.append(self._nested.of(scope, types[-1], 3))
+            else:
+                column = self.c.pick(list(scope))
+                types.append(column.type)
+                exprs.append(column.sql)
+        return Query(sql("SELECT {} FROM {}{}", self._listed(exprs), source, self._where(scope)), tuple(types))
+
+    def _aggregate(self, scope: Scope) -> Expr:
+        kind = self.c.below(16)
+        filter = sql(" FILTER (WHERE {})", self._plain.of(scope, "bool", 1)) if self.c.chance(20) else sql("")
+        if kind == 0:
+            return Expr(sql("COUNT(*){}", filter), "big")
+        type = self.c.pick(TYPES)
+        value = self._plain.of(scope, type, 1)
+        if kind in (1, 2):
+            return Expr(sql("COUNT({}{}){}", "DISTINCT " if kind == 2 else "", value, filter), "big")
+        if kind in (3, 4, 5):
+            type = self.c.pick(NUMBERS)
+            value = self._plain.of(scope, type, 1)
+            return Expr(sql("SUM({}{}){}", "DISTINCT " if kind == 5 else "", value, filter), type)
+        if kind == 6:
+            type = self.c.pick(("dbl", "int"))
+            value = self._plain.of(scope, type, 1)
+            theirs = "AVG({0}){1}" if type == "dbl" else "(SUM({0}){1} // COUNT({0}){1})"
+            return Expr(sql("AVG({0}){1}", value, filter, theirs=theirs), type)
+        if kind in (7, 8, 9, 10):
+            return Expr(sql(f"{('MIN', 'MAX')[kind % 2]}({{}}){{}}", value, filter), type)
+        if kind in (11, 12):
+            word = ("BOOL_AND", "BOOL_OR")[kind - 11]
+            return Expr(sql(f"{word}({{}}){{}}", self._plain.of(scope, "bool", 1), filter), "bool")
+        if kind == 13:
+            word = self.c.pick(("BIT_AND", "BIT_OR", "BIT_XOR"))
+            return Expr(sql(f"{word}({{}}){{}}", self._plain.of(scope, "int", 1), filter), "int")
+        if kind == 14:
+            # Which of several rows with the extreme is taken is the engine's own affair.
+            word = self.c.pick(("ARG_MAX", "ARG_MIN"))
+            by = self._plain.of(scope, self.c.pick(TYPES), 0)
+            return Expr(sql(f"{word}({{}}, {{}}){{}}", value, by, filter, theirs=None), type)
+        collected = sql("CARDINALITY(ARRAY_AGG({}){})", value, filter, theirs="COALESCE(LEN(ARRAY_AGG({}){}), 0)")
+        return Expr(collected, "int")
+
+    def _grouped(self, depth: int) -> Query:
+        source, scope = self._source(depth)
+        keys = [self._plain.key(scope) for _ in range(self.c.below(3))]
+        keys = list({k.sql.ours: k for k in keys}.values())
+        calls = [self._aggregate(scope) for _ in range(self.c.below(3) + (not keys))]
+        exprs = [*keys, *calls]
+        where = self._where(scope, 30)
+        group = sql("")
+        if keys:
+            form = " GROUP BY ROLLUP ({})" if self.c.chance(10) else " GROUP BY {}"
+            group = sql(form, joined(", ", [k.sql for k in keys]))
+        having = sql("")
+        if self.c.chance(20):
+            # A sub-query there reads the groups, so it may be about their keys only: those that are columns.
+            plain = [k for k in keys if k.sql.ours.replace(".", "").isalnum()]
+            nested = self._scalar(plain, "bool") if plain and self.c.chance(25) else None
+            having = sql(" HAVING {}", nested or self._plain.of([*keys, self._aggregate(scope)], "bool", 2))
+        listed = self._listed([e.sql for e in exprs])
+        return Query(sql("SELECT {} FROM {}{}{}{}", listed, source, where, group, having), tuple(e.type for e in exprs))
+
+    def _distinct(self, depth: int) -> Query:
+        query = self._projection(depth)
+        return Query(sql("SELECT DISTINCT * FROM ({}) AS {}", query.sql, self._alias()), query.types)
+
+    def _set_operation(self, depth: int) -> Query:
+        left = self._projection(depth - 1)
+        right = self._of_types(left.types, depth - 1)
+        word = self.c.pick(("UNION ALL", "UNION", "INTERSECT", "EXCEPT", "INTERSECT ALL", "EXCEPT ALL"))
+        text = sql(f"({{}}) {word} ({{}})", left.sql, right.sql)
+        if self.c.chance(20):
+            third = self._of_types(left.types, depth - 1)
+            text = sql("({}) UNION ALL ({})", text, third.sql)
+        return Query(text, left.types)
+
+    def _order(self, scope: Scope, *, total: bool) -> Sql:
+        """Return sort keys. total: at last by all columns, so that only equal rows tie."""
+        keys = [self._plain.key(scope).sql for _ in range(1 + self.c.below(2))]
+        if total:
+            keys += [e.sql for e in scope]
+        return joined(
+            ", ",
+            [
+                sql(f"{{}} {self.c.pick(('ASC', 'DESC'))} {self.c.pick(('NULLS FIRST', 'NULLS LAST'))}", k)
+                for k in dict.fromkeys(keys)
+            ],
+        )
+
+    def _partition(self, scope: Scope) -> Sql:
+        if self.c.chance(30):
+            return sql("")
+        keys = dict.fromkeys(self._plain.key(scope).sql for _ in range(1 + self.c.below(2)))
+        return sql("PARTITION BY {} ", joined(", ", list(keys)))
+
+    def _first_rows(self, depth: int) -> Query:
+        """The first k of each partition."""
+        source, scope = self._source(depth - 1)
+        word = self.c.pick(("ROW_NUMBER", "RANK", "DENSE_RANK"))
+        order = self._order(scope, total=word == "ROW_NUMBER")
+        shown = self.c.some(list(scope), 1, 3)
+        types = tuple(e.type for e in shown)
+        listed = self._listed([e.sql for e in shown])
+        inner = sql(
+            "SELECT {}, {}() OVER ({}ORDER BY {}) AS rn FROM {}{}",
+            listed,
+            word,
+            self._partition(scope),
+            order,
+            source,
+            self._where(scope, 20),
+        )
+        columns = ", ".join(name for name, _ in named(types))
+        if self.c.chance(50):
+            columns += f", rn AS c{len(types)}"
+            types = (*types, "big")
+        test = self.c.pick(("rn <= 2", "rn = 1", "rn < 4", "rn = 2", "rn > 1", "rn BETWEEN 2 AND 3"))
+        return Query(sql(f"SELECT {columns} FROM ({{}}) AS {self._alias()} WHERE {test}", inner), types)
+
+    def _limited(self, depth: int) -> Query:
+        query = self._projection(depth - 1)
+        scope = [Expr(sql("{}", name), type) for name, type in named(query.types)]
+        tail = f" LIMIT {self.c.pick((3, 1, 7))}" + (" OFFSET 1" if self.c.chance(25) else "")
+        text = sql(
+            "SELECT * FROM ({}) AS {} ORDER BY {}" + tail, query.sql, self._alias(), self._order(scope, total=True)
+        )
+        return Query(text, query.types)
+
+    def _over(self, depth: int) -> Query:
+        """Window functions beside the row."""
+        source, scope = self._source(depth - 1)
+        calls = [self._window_call(scope)]
+        if self.c.chance(40):
+            # Of equal rows it is open which comes first; with two calls that tell them apart, which goes with which.
+            more = self._window_call(scope)
+            if not any(_tells_equal_rows_apart(c) for c in calls) or not _tells_equal_rows_apart(more):
+                calls.append(more)
+        exprs = [*self.c.some(list(scope), 1, 3), *calls]
+        listed = self._listed([e.sql for e in exprs])
+        return Query(sql("SELECT {} FROM {}{}", listed, source, self._where(scope, 20)), tuple(e.type for e in exprs))
+
+    def _qualified(self, depth: int) -> Query:
+        """Rows by a condition on a window function."""
+        source, scope = self._source(depth - 1)
+        shown = self.c.some(list(scope), 1, 3)
+        listed = self._listed([e.sql for e in shown])
+        rank = sql("RANK() OVER ({}ORDER BY {})", self._partition(scope), self._order(scope, total=False))
+        test = self.c.pick(("<= 2", "= 1", "> 1"))
+        types = tuple(e.type for e in shown)
+        return Query(
+            sql(f"SELECT {{}} FROM {{}}{{}} QUALIFY {{}} {test}", listed, source, self._where(scope, 20), rank), types
+        )
+
+    def _window_call(self, scope: Scope) -> Expr:
+        partition = self._partition(scope)
+        kind = self.c.below(7)
+        if kind == 0:
+            word = self.c.pick(("RANK", "DENSE_RANK"))
+            return Expr(sql(f"{word}() OVER ({{}}ORDER BY {{}})", partition, self._order(scope, total=False)), "big")
+        if kind in (1, 2):
+            type = self.c.pick(TYPES)
+            word = ("LAG", "LEAD")[kind - 1]
+            more = self.c.pick(("", ", 2", f", 1, {LITERALS[type][0]}"))
+            order = self._order(scope, total=True)
+            column = self._plain.column(scope, (type,))
+            value = sql("CAST({} AS " + NAMES[type] + ")", column.sql if column else LITERALS[type][1])
+            call = sql(f"{word}({{}}{more}) OVER ({{}}ORDER BY {{}})", value, partition, order)
+            return Expr(call, type)
+        word, type = self.c.pick((("COUNT", "big"), ("SUM", "int"), ("SUM", "dbl"), ("MIN", "str"), ("MAX", "dec")))
+        argument = self._plain.of(scope, self.c.pick(TYPES) if word == "COUNT" else type, 1)
+        if kind == 3:
+            frame = sql("")
+        elif kind == 4:
+            frame = sql("ORDER BY {}", self._order(scope, total=False))
+        elif kind == 5:
+            bounds = self.c.pick(
+                ("1 PRECEDING AND CURRENT ROW", "2 PRECEDING AND 1 FOLLOWING", "UNBOUNDED PRECEDING AND 1 PRECEDING")
+            )
+            frame = sql("ORDER BY {} ROWS BETWEEN " + bounds, self._order(scope, total=True))
+        else:
+            column = self._plain.column(scope, ("int", "big", "ts", "date"))
+            if column is None:
+                frame = sql("")
+            elif column.type in ("ts", "date"):
+                unit = "SECOND" if column.type == "ts" else "DAY"
+                bounds = f"INTERVAL '5' {unit} PRECEDING AND INTERVAL '1' {unit} FOLLOWING"
+                frame = sql(
+                    f"ORDER BY {{}} {self.c.pick(('ASC', 'DESC'))} NULLS LAST RANGE BETWEEN {bounds}", column.sql
+                )
+            else:
+                bounds = self.c.pick(
+                    ("1 PRECEDING AND CURRENT ROW", "2 PRECEDING AND 1 FOLLOWING", "CURRENT ROW AND 2 FOLLOWING")
+                )
+                direction = self.c.pick(("ASC", "DESC")) + self.c.pick((" NULLS FIRST", " NULLS LAST"))
+                frame = sql(f"ORDER BY {{}} {direction} RANGE BETWEEN {bounds}", column.sql)
+        return Expr(sql(f"{word}({{}}) OVER ({{}}{{}})", argument, partition, frame), type)
+
+    def _with(self, depth: int) -> Query:
+        inner = self.query(depth - 1)
+        name = f"w{self._alias()}"
+        self._relations.append(Relation(name, named(inner.types)))
+        outer = self.query(depth - 1)
+        self._relations.pop()
+        if outer.sql.ours.startswith("("):
+            outer = Query(sql("SELECT * FROM ({}) AS {}", outer.sql, self._alias()), outer.types)
+        if outer.sql.ours.startswith("WITH"):
+            outer = Query(sql("SELECT * FROM ({}) AS {}", outer.sql, self._alias()), outer.types)
+        return Query(sql("WITH {} AS ({}) {}", name, inner.sql, outer.sql), outer.types)
+
+
+def _tells_equal_rows_apart(call: Expr) -> bool:
+    return any(word in call.sql.ours for word in ("LAG(", "LEAD(", "ROWS BETWEEN"))

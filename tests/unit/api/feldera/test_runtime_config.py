@@ -1,0 +1,90 @@
+from typing import Any
+
+import pytest
+
+from penstock.api.feldera.errors import STATUS, TABLE, Refusal
+from penstock.api.feldera.runtime_config import expand
+
+
+def code(config: Any) -> str:
+    with pytest.raises(Refusal) as refused:
+        expand(config)
+    return type(refused.value).__name__
+
+
+def test_nothing_sent_means_all_defaults() -> None:
+    config = expand(None)
+
+    assert (config["workers"], config["hosts"], config["clock_resolution_usecs"]) == (8, 1, 1_000_000)
+    assert config["fault_tolerance"] == {"model": "none", "checkpoint_interval_secs": 60}
+    assert set(config["resources"].values()) == {None}
+    assert expand({}) == config
+
+
+def test_a_complete_configuration_is_its_own_expansion() -> None:
+    assert expand(expand({"workers": 3, "resources": {"cpu_cores_min": 2.0}})) == expand(
+        {"workers": 3, "resources": {"cpu_cores_min": 2}}
+    )
+
+
+@pytest.mark.parametrize(
+    ("sent", "stored"),
+    [(True, "default"), ({}, "default"), (False, None), (None, None)],
+)
+def test_storage_may_be_a_flag(sent: Any, stored: str | None) -> None:
+    storage = expand({"storage": sent})["storage"]
+
+    assert (storage and storage["backend"]["name"]) == stored
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"workers": 0},
+        {"workers": "8"},
+        {"workers": True},
+        {"workers": None},
+        {"resources": {"storage_mb_max": "a lot"}},
+        {"resources": {"storage_max": "16000"}},
+        {"max_rss": "4Gi", "max_rss_mb": 4},
+        {"clock_resolution": "soon"},
+        {"env": {"FELDERA_X": "1"}},
+        {"env": {"RUST_LOG": "1"}},
+        {"env": {"A": 1}},
+        {"env": {"A-B": "1"}},
+        {"storage": {"backend": {"name": "tape"}}},
+        {"clock_timezone_offset": "CET"},
+        [],
+        "8",
+    ],
+)
+def test_what_is_wrong_is_refused(config: Any) -> None:
+    assert code(config) == "InvalidRuntimeConfig"
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"hosts": 2},
+        {"fault_tolerance": {}},
+        {"fault_tolerance": "latest_checkpoint"},
+        {"fault_tolerance": {"model": "at_least_once"}},
+    ],
+)
+def test_what_another_edition_has_is_refused_as_such(config: Any) -> None:
+    assert code(config) == "EnterpriseFeature"
+
+
+def test_newer_spellings_round_up_to_the_older_unit() -> None:
+    config = expand({"max_buffering_delay": "1500ns", "provisioning_timeout": "1h", "datafusion_memory": "1Mi"})
+
+    assert (config["max_buffering_delay_usecs"], config["provisioning_timeout_secs"]) == (2, 3600)
+    assert config["datafusion_memory_mb"] == 2
+
+
+def test_unknown_settings_are_left_out() -> None:
+    assert "novelty" not in expand({"novelty": 1, "resources": {"volume_attributes_class": None}})
+
+
+def test_every_code_has_a_status_and_a_class() -> None:
+    assert {reply.code for error, reply in TABLE.items() if issubclass(error, Refusal)} == set(STATUS)
