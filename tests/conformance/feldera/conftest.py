@@ -1,17 +1,12 @@
-"""One server for all tests of this folder, and the released client that talks to it."""
+"""The released client, on the server of all tests of this folder, and what its tests share."""
 
-import os
-import signal
-import subprocess
-import sys
-import tempfile
-import time
 import uuid
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.conformance.serving import Server, server, wait_for
 
 try:
     import requests
@@ -21,55 +16,12 @@ except ImportError:
     # Collected without the client's environment: `tests/conformance/run.py` is what runs these.
     collect_ignore_glob = ["test_*.py"]
 
-READY = "penstock is ready at "
+__all__ = ["Server", "server", "wait_for"]
 
 
 def notyet(reason: str) -> pytest.MarkDecorator:
     """Mark a behaviour that is missing; the test fails when it starts to pass."""
     return pytest.mark.xfail(strict=True, reason=reason)
-
-
-class Server:
-    """A server process on a data directory of its own."""
-
-    def __init__(self, data: Path) -> None:
-        self.data = data
-        self.port = "0"
-        self.start()
-
-    def start(self) -> None:
-        """Start, and wait for the line that says so; a second time on the same port."""
-        command = [os.environ["CONFORMANCE_SERVER"], "serve", "--port", self.port, "--data", str(self.data)]
-        self.log = (self.data.parent / "server.log").open("a")
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log, text=True)
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            if line.startswith(READY):
-                self.url = line.removeprefix(READY).strip()
-                self.port = self.url.rpartition(":")[2]
-                return
-        raise AssertionError(f"the server ended with status {self.process.wait()}")
-
-    def kill(self) -> None:
-        """End without warning."""
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-
-    def stop(self) -> None:
-        """End cleanly."""
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(timeout=30)
-        self.log.close()
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[Server]:
-    with tempfile.TemporaryDirectory(prefix="penstock-conformance-") as folder:
-        made = Server(Path(folder) / "data")
-        yield made
-        made.stop()
-        if "CONFORMANCE_SHOW_LOG" in os.environ:
-            sys.stderr.write((Path(folder) / "server.log").read_text())
 
 
 @pytest.fixture(scope="session")
@@ -143,15 +95,6 @@ def started(make: Make) -> Make:
         return pipeline
 
     return build
-
-
-def wait_for(holds: Callable[[], Any], timeout_s: float = 20) -> Any:
-    """Wait until a condition holds; return what it gave."""
-    end = time.monotonic() + timeout_s
-    while not (value := holds()):
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.02)
-    return value
 
 
 def rows(pipeline: "Pipeline", sql: str) -> list[dict[str, Any]]:
