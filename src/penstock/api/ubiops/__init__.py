@@ -1,0 +1,27 @@
+"""The UbiOps dialect: deployments, pipelines and their requests as the `ubiops` client and command line speak of them.
+
+- `operations`              what is on the wire, one line each
+- `wire`                    requests as they travel
+- `kinds` `catalogue`       what is kept, and how it is found
+- `project`                 what is kept to what is shown
+- `errors` `auth`           statuses; tokens
+- `handlers`                one module per resource
+
+Every operation is served below `/v2.1` and `/v2` alike.
+"""
+
+from penstock.api.shared.dialect import Dialect
+from penstock.api.ubiops import auth, errors, kinds, operations
+
+__all__ = ["DIALECT"]
+
+DIALECT = Dialect(
+    name="ubiops",
+    prefixes=("/v2.1",),
+    operations=operations.ALL,
+    errors=errors.TABLE,
+    error_body=errors.error_body,
+    authenticate=auth.authenticate,
+    kinds=kinds.ALL,
+    aliases=(("/v2", "/v2.1"),),
+)

@@ -1,0 +1,293 @@
+"""What this dialect keeps: one shape for each resource that clients make.
+
+A project's documents live in a scope of its own, `default/<project id>`, so that a name is free in every project and a
+rename touches one document. References between documents are ids. Instants are microseconds since 1970.
+"""
+
+from typing import Any, Final
+
+import msgspec
+
+from penstock.services.documents import Kind
+
+__all__ = [
+    "ALL",
+    "DATA_TYPES",
+    "DEPLOYMENT",
+    "ENVIRONMENT",
+    "ENVIRONMENT_TAG",
+    "MAX_RETENTION_S",
+    "ORGANIZATION",
+    "PIPELINE",
+    "PIPELINE_VERSION",
+    "PLAIN",
+    "PROJECT",
+    "RETENTION_MODES",
+    "RETENTION_S",
+    "REVISION",
+    "STRUCTURED",
+    "VERSION",
+    "AttachmentBody",
+    "DeploymentBody",
+    "EnvironmentBody",
+    "FieldBody",
+    "MappingBody",
+    "ObjectBody",
+    "OrganizationBody",
+    "PipelineBody",
+    "PipelineVersionBody",
+    "ProjectBody",
+    "RevisionBody",
+    "SourceBody",
+    "TagBody",
+    "VersionBody",
+]
+
+STRUCTURED: Final = "structured"
+PLAIN: Final = "plain"
+
+DATA_TYPES: Final = (
+    "int",
+    "double",
+    "string",
+    "bool",
+    "dict",
+    "file",
+    "array_int",
+    "array_double",
+    "array_string",
+    "array_file",
+)
+"""What a field can hold."""
+
+RETENTION_MODES: Final = ("full", "metadata", "none")
+RETENTION_S: Final = 604_800
+MAX_RETENTION_S: Final = 2_419_200
+
+Labels = dict[str, str]
+
+
+class OrganizationBody(msgspec.Struct, frozen=True, kw_only=True):
+    """An organisation: a name that projects carry."""
+
+    labels: Labels = {}
+
+
+class ProjectBody(msgspec.Struct, frozen=True, kw_only=True):
+    """A project; its name is the document's, its things are in the scope below its id."""
+
+    organization: str
+    labels: Labels = {}
+    advanced_permissions: bool = False
+    credits: float | None = None
+    cors_origins: tuple[str, ...] = ()
+    is_suspended: bool = False
+
+
+class FieldBody(msgspec.Struct, frozen=True):
+    """A field of a structured input or output. widget: how a form shows it; kept, not looked at."""
+
+    name: str
+    data_type: str
+    widget: dict[str, Any] | None = None
+
+
+class DeploymentBody(msgspec.Struct, frozen=True, kw_only=True):
+    """A deployment; its name is the document's. default_version: id of a version."""
+
+    description: str = ""
+    input_type: str = STRUCTURED
+    output_type: str = STRUCTURED
+    input_fields: tuple[FieldBody, ...] = ()
+    output_fields: tuple[FieldBody, ...] = ()
+    labels: Labels = {}
+    supports_request_format: bool = True
+    default_version: str | None = None
+
+
+class VersionBody(msgspec.Struct, frozen=True, kw_only=True):
+    """A version of a deployment; the document is named `<deployment id>/<title>`.
+
+    Attributes:
+        status: `unavailable`, `building`, `available` or `failed`.
+        active_revision: id of the revision that serves; latest_revision: of the newest one.
+        request_retention_time: in seconds. maximum_idle_time: in seconds.
+    """
+
+    title: str
+    deployment_id: str
+    description: str = ""
+    labels: Labels = {}
+    status: str = "unavailable"
+    environment_name: str
+    environment_tag: str | None = None
+    instance_type: str = "512mb"
+    instance_type_group_id: str | None = None
+    instance_type_group_name: str | None = None
+    minimum_instances: int = 0
+    maximum_instances: int = 5
+    maximum_idle_time: int = 300
+    instance_processes: int = 1
+    scaling_strategy: str = "default"
+    maximum_queue_size: int = 100_000
+    restart_request_interruption: bool = False
+    request_retention_time: int = RETENTION_S
+    request_retention_mode: str = "full"
+    static_ip: bool = False
+    ports: tuple[dict[str, Any], ...] = ()
+    health_check: dict[str, Any] | None = None
+    command: Any = None
+    args: Any = None
+    active_revision: str | None = None
+    latest_revision: str | None = None
+    last_file_upload_us: int | None = None
+    has_request_method: bool = False
+    has_requests_method: bool = False
+
+
+class RevisionBody(msgspec.Struct, frozen=True, kw_only=True):
+    """An upload of code for a version.
+
+    Attributes:
+        package: digest of the zip that was uploaded, as it came; None for an empty revision.
+        file_name: what the upload called it.
+        root: the folder inside the zip that is the package, without a slash at its end; empty for the zip's own root.
+        status: `queued`, `building`, `success` or `failed`.
+        requirements: digest of the package's `requirements.txt`, if it has one with content.
+    """
+
+    version_id: str
+    package: str | None = None
+    file_name: str = ""
+    root: str = ""
+    requirements: str | None = None
+    status: str = "queued"
+    error_message: str | None = None
+    created_by: str = ""
+    has_request_method: bool = False
+    has_requests_method: bool = False
+
+
+class EnvironmentBody(msgspec.Struct, frozen=True, kw_only=True):
+    """An environment that somebody made; its name is the document's. The system's own are not kept: see `machines`."""
+
+    display_name: str = ""
+    description: str = ""
+    labels: Labels = {}
+    base_environment: str | None = None
+    supports_request_format: bool = True
+
+
+class TagBody(msgspec.Struct, frozen=True, kw_only=True):
+    """A tag of an environment, which is also a revision of it in the older model; named `<environment id>/<title>`.
+
+    Attributes:
+        package: digest of the uploaded zip with dependency files.
+        status: `unavailable`, `queued`, `building`, `success` or `failed`.
+        build_id: what the older model calls the build of this revision.
+    """
+
+    title: str
+    environment_id: str
+    base_environment_name: str | None = None
+    base_environment_tag: str | None = None
+    package: str | None = None
+    file_name: str = ""
+    requirements: str | None = None
+    status: str = "unavailable"
+    error_message: str | None = None
+    created_by: str = ""
+    build_id: str = ""
+    built_us: int | None = None
+    is_default: bool = False
+
+
+class PipelineBody(msgspec.Struct, frozen=True, kw_only=True):
+    """A pipeline; its name is the document's. default_version: id of a version."""
+
+    description: str = ""
+    input_type: str = STRUCTURED
+    output_type: str = STRUCTURED
+    input_fields: tuple[FieldBody, ...] = ()
+    output_fields: tuple[FieldBody, ...] = ()
+    labels: Labels = {}
+    default_version: str | None = None
+
+
+class ObjectBody(msgspec.Struct, frozen=True, kw_only=True):
+    """A step of a pipeline version.
+
+    Attributes:
+        reference_type: `deployment`, `pipeline` or `operator`.
+        reference: id of the deployment or pipeline, or the operator's name.
+        version_id: of the pinned version; None follows the default at the time of a request.
+    """
+
+    id: str
+    name: str
+    reference_type: str
+    reference: str
+    version_id: str | None = None
+    configuration: dict[str, Any] = {}
+    metadata: dict[str, Any] = {}
+
+
+class MappingBody(msgspec.Struct, frozen=True):
+    """One field that an edge carries."""
+
+    source_field_name: str
+    destination_field_name: str
+
+
+class SourceBody(msgspec.Struct, frozen=True):
+    """Where an edge comes from: an object, or `pipeline_start`. Without a mapping it carries only that it fired."""
+
+    source_name: str
+    mapping: tuple[MappingBody, ...] = ()
+
+
+class AttachmentBody(msgspec.Struct, frozen=True, kw_only=True):
+    """What fires an object, or `pipeline_end`, when all its sources have fired."""
+
+    id: str
+    destination_name: str
+    sources: tuple[SourceBody, ...] = ()
+
+
+class PipelineVersionBody(msgspec.Struct, frozen=True, kw_only=True):
+    """A version of a pipeline; the document is named `<pipeline id>/<title>`."""
+
+    title: str
+    pipeline_id: str
+    description: str = ""
+    labels: Labels = {}
+    request_retention_time: int = RETENTION_S
+    request_retention_mode: str = "full"
+    metadata: dict[str, Any] = {}
+    objects: tuple[ObjectBody, ...] = ()
+    attachments: tuple[AttachmentBody, ...] = ()
+
+
+ORGANIZATION = Kind("ubiops.organization", OrganizationBody, noun="Organization")
+PROJECT = Kind("ubiops.project", ProjectBody, ("organization",), noun="Project")
+DEPLOYMENT = Kind("ubiops.deployment", DeploymentBody, ("supports_request_format",), noun="Deployment")
+VERSION = Kind("ubiops.version", VersionBody, ("deployment_id", "title", "status"), noun="Deployment version")
+REVISION = Kind("ubiops.revision", RevisionBody, ("version_id", "status", "package"), noun="Revision")
+ENVIRONMENT = Kind("ubiops.environment", EnvironmentBody, noun="Environment")
+ENVIRONMENT_TAG = Kind("ubiops.environment-tag", TagBody, ("environment_id", "title"), noun="Environment tag")
+PIPELINE = Kind("ubiops.pipeline", PipelineBody, noun="Pipeline")
+PIPELINE_VERSION = Kind(
+    "ubiops.pipeline-version", PipelineVersionBody, ("pipeline_id", "title"), noun="Pipeline version"
+)
+
+ALL: tuple[Kind[Any], ...] = (
+    ORGANIZATION,
+    PROJECT,
+    DEPLOYMENT,
+    VERSION,
+    REVISION,
+    ENVIRONMENT,
+    ENVIRONMENT_TAG,
+    PIPELINE,
+    PIPELINE_VERSION,
+)
