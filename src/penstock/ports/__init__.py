@@ -5,5 +5,6 @@
 - `clock`     time and new ids
 - `format`    bytes to rows and back: implemented in `connect.formats`
 - `executor`  whoever carries out the work of steps: implemented in `execute`
+- `transform`  records in, records out, one batch at a time: implemented in `transform`
 - `source`, `sink`   where a circuit's rows come from and go to: implemented in `connect`
 """
