@@ -146,6 +146,24 @@ def test_a_server_with_an_owner_key_asks_for_keys(tmp_path: Path) -> None:
     assert (revoked.status_code, after.status_code) == (204, 401)
 
 
+def test_a_secret_that_was_put_is_listed_without_its_text_and_lies_nowhere_in_clear(tmp_path: Path) -> None:
+    text = "s3cret-that-nobody-should-find"
+    with server(tmp_path) as (_, url):
+        secrets = url + "/api/penstock/v1/secrets"
+        put = httpx.put(secrets + "/database%2Fpassword", json={"text": text, "description": "of the test"})
+        listed = httpx.get(secrets)
+        removed = [httpx.delete(secrets + "/database%2Fpassword").status_code for _ in range(2)]
+        kept = [path for path in tmp_path.rglob("*") if path.is_file() and text.encode() in path.read_bytes()]
+
+    assert put.status_code == 200
+    assert [(secret["name"], secret["description"]) for secret in listed.json()] == [
+        ("database/password", "of the test")
+    ]
+    assert text not in put.text + listed.text
+    assert removed == [204, 404]
+    assert kept == []
+
+
 def test_logs_are_json_on_request(tmp_path: Path) -> None:
     import json
 

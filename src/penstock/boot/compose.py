@@ -21,6 +21,7 @@ from penstock.services.logs import Logs
 from penstock.services.metrics import Metrics
 from penstock.services.runs.service import Runs
 from penstock.services.runs.submission import Submission
+from penstock.services.secrets import Secrets
 from penstock.services.services import Services
 from penstock.services.timekeeper import SystemClock
 from penstock.services.triggers import Launcher, Triggers
@@ -66,7 +67,9 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         circuits = Circuits(documents, stores.metadata, clock, WarmEngine(ENGINE_COMMAND))
         await circuits.open()
         logs = Logs(stores.log_book)
-        runs = Runs(stores.metadata, stores.blobs, clock, stores.executors, logged=logs.logged, forget_logs=logs.forget)
+        secrets = Secrets(documents, stores.secret)
+        executors = stores.executors(secrets.read)
+        runs = Runs(stores.metadata, stores.blobs, clock, executors, logged=logs.logged, forget_logs=logs.forget)
         triggers = Triggers(stores.metadata, clock, runs)
         try:
             await runs.open()
@@ -76,6 +79,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
                 blobs=stores.blobs,
                 documents=documents,
                 identity=Identity(documents, owner_key=settings.owner_key, pepper=stores.secret),
+                secrets=secrets,
                 circuits=circuits,
                 runs=runs,
                 triggers=triggers,

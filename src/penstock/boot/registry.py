@@ -1,5 +1,6 @@
 """Which dialects and stores there are. To add one, add its line here."""
 
+import secrets
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -11,7 +12,7 @@ from penstock.api.shared.dialect import Dialect
 from penstock.boot.config import Settings
 from penstock.boot.secrets import server_secret
 from penstock.ports.blobs import BlobStore
-from penstock.ports.executor import Executor
+from penstock.ports.executor import Executor, ReadSecret
 from penstock.ports.logbook import LogBook
 from penstock.ports.metadata import MetadataStore
 
@@ -25,14 +26,15 @@ DIALECTS: tuple[Dialect, ...] = (native.DIALECT, feldera.DIALECT, kfp.DIALECT, u
 class Stores:
     """The stores of one server, and the executors that keep their work beside them.
 
-    `secret` is 32 bytes that only this server knows and keeps over a restart.
+    `secret` is 32 bytes that only this server knows and keeps over a restart. `executors` makes them from what
+    reads the secrets that steps ask for.
     """
 
     metadata: MetadataStore
     blobs: BlobStore
     secret: bytes
     log_book: LogBook
-    executors: tuple[Executor, ...]
+    executors: Callable[[ReadSecret], tuple[Executor, ...]]
 
 
 OpenStores = Callable[[Settings], AbstractAsyncContextManager[Stores]]
@@ -53,7 +55,11 @@ async def _sqlite(settings: Settings) -> AsyncIterator[Stores]:
         metadata = await SqliteStore.open(directory / "metadata.sqlite")
         try:
             blobs, log_book = LocalBlobs(directory / "blobs"), LogFiles(directory / "logs")
-            executors = (ProcessExecutor(directory / "execute", blobs, log_book), InlineExecutor({}, log_book))
+
+            def executors(read_secret: ReadSecret) -> tuple[Executor, ...]:
+                process = ProcessExecutor(directory / "execute", blobs, log_book, read_secret=read_secret)
+                return process, InlineExecutor({}, log_book, read_secret)
+
             yield Stores(metadata, blobs, server_secret(directory / "secret"), log_book, executors)
         finally:
             await metadata.close()
@@ -69,8 +75,12 @@ async def _memory(settings: Settings) -> AsyncIterator[Stores]:
 
     with tempfile.TemporaryDirectory(prefix="penstock-logs-") as folder:
         log_book = LogFiles(Path(folder))
-        # Commands need a directory that outlives the server, which this store has not.
-        yield Stores(MemoryStore(), MemoryBlobs(), bytes(32), log_book, (InlineExecutor({}, log_book),))
+
+        def executors(read_secret: ReadSecret) -> tuple[Executor, ...]:
+            # Commands need a directory that outlives the server, which this store has not.
+            return (InlineExecutor({}, log_book, read_secret),)
+
+        yield Stores(MemoryStore(), MemoryBlobs(), secrets.token_bytes(32), log_book, executors)
 
 
 STORES: Mapping[str, OpenStores] = {"sqlite": _sqlite, "memory": _memory}

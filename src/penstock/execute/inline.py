@@ -10,7 +10,7 @@ import inspect
 import time
 from collections.abc import Awaitable, Callable, Mapping
 
-from penstock.execute.values import ReadSecret, TaskValues
+from penstock.execute.values import TaskValues, no_secrets, read_secrets
 from penstock.kernel.errors import PenstockError
 from penstock.kernel.expr import evaluate
 from penstock.kernel.functions import ExprFailed
@@ -18,7 +18,7 @@ from penstock.kernel.graph import Job
 from penstock.kernel.policies import Cause
 from penstock.kernel.runs import Failure, Result
 from penstock.kernel.values import Absent, Value
-from penstock.ports.executor import Observer, Task
+from penstock.ports.executor import Observer, ReadSecret, Task
 from penstock.ports.logbook import LogBook, LogLine
 
 __all__ = ["Function", "InlineExecutor"]
@@ -34,11 +34,11 @@ class InlineExecutor:
     kinds = frozenset({"call"})
 
     def __init__(
-        self, functions: Mapping[str, Function], log_book: LogBook | None = None, read_secret: ReadSecret | None = None
+        self, functions: Mapping[str, Function], log_book: LogBook | None = None, read_secret: ReadSecret = no_secrets
     ) -> None:
         self._functions = functions
         self._log_book = log_book
-        self._read_secret = read_secret or (lambda name: None)
+        self._read_secret = read_secret
         self._observer: Observer | None = None
         self._running: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._seen: set[tuple[str, str]] = set()
@@ -94,7 +94,7 @@ class InlineExecutor:
 
     async def _call(self, task: Task) -> Result | Failure:
         try:
-            function, spec = self._resolve(task)
+            function, spec = await self._resolve(task)
             answer = function(spec, task)
             return await answer if inspect.isawaitable(answer) else answer
         except (ExprFailed, PenstockError) as error:
@@ -104,10 +104,10 @@ class InlineExecutor:
         except Exception as error:
             return Failure(Cause.FAILED, f"{type(error).__name__}: {error}")
 
-    def _resolve(self, task: Task) -> tuple[Function, Value]:
+    async def _resolve(self, task: Task) -> tuple[Function, Value]:
         if not isinstance(task.work, Job):
             raise ExprFailed("only jobs can be called")
-        spec = evaluate(task.work.spec, TaskValues(task, {}, self._read_secret, {}))
+        spec = evaluate(task.work.spec, TaskValues(task, {}, {}, await read_secrets(task, self._read_secret)))
         if isinstance(spec, Absent) or not isinstance(spec, dict):
             raise ExprFailed("the spec of a call is an object")
         name = spec.get("function")

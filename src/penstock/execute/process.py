@@ -23,7 +23,7 @@ import structlog
 from penstock.execute.environments import Environments, passed_on
 from penstock.execute.keeper import Ended, Keeper
 from penstock.execute.sandbox import Sandbox, find_sandbox
-from penstock.execute.values import ReadSecret
+from penstock.execute.values import no_secrets
 from penstock.execute.workspace import Workspace
 from penstock.kernel.errors import PenstockError
 from penstock.kernel.events import LogEvent
@@ -31,7 +31,7 @@ from penstock.kernel.functions import ExprFailed
 from penstock.kernel.policies import Cause, Placement
 from penstock.kernel.runs import Failure, Result
 from penstock.ports.blobs import BlobStore
-from penstock.ports.executor import Observer, Task
+from penstock.ports.executor import Observer, ReadSecret, Task
 from penstock.ports.logbook import LogBook, LogLine
 
 __all__ = ["ProcessExecutor"]
@@ -74,7 +74,7 @@ class ProcessExecutor:
         blobs: BlobStore,
         log_book: LogBook,
         *,
-        read_secret: ReadSecret = lambda name: None,
+        read_secret: ReadSecret = no_secrets,
         max_processes: int = DEFAULT_PROCESSES,
         python: str | None = None,
     ) -> None:
@@ -181,7 +181,7 @@ class ProcessExecutor:
             await self._follow(id, attempt, workspace)
 
     async def _prepare(self, id: str, task: Task, workspace: Workspace) -> Mapping[str, object]:
-        await workspace.prepare(self._blobs)
+        await workspace.prepare(self._blobs, self._read_secret)
         command = workspace.command
         python = await self._environments.provide(
             command.requirements, command.requirements_options, command.requirements_alone
@@ -286,7 +286,7 @@ class ProcessExecutor:
                 )
 
     def _workspace(self, task: Task) -> Workspace:
-        return Workspace(self._steps, task, self._read_secret)
+        return Workspace(self._steps, task)
 
     def _later(self, work: Awaitable[None]) -> None:
         async def run() -> None:

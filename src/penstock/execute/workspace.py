@@ -22,14 +22,14 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from penstock.execute.values import ReadSecret, TaskValues
+from penstock.execute.values import TaskValues, read_secrets
 from penstock.kernel.errors import Invalid, NotFound
 from penstock.kernel.expr import Expr, ExprFailed, ListOf, Raw, as_text, evaluate
 from penstock.kernel.graph import Command, InputFile, OutputFile
 from penstock.kernel.runs import Result
 from penstock.kernel.values import ABSENT, Absent, Artifact, Value, artifact_of
 from penstock.ports.blobs import BlobStore
-from penstock.ports.executor import Task
+from penstock.ports.executor import ReadSecret, Task
 
 __all__ = ["Workspace"]
 
@@ -41,7 +41,7 @@ _CHUNK_BYTES = 1 << 20
 class Workspace:
     """The directory of one attempt of a command. Making one touches no disk."""
 
-    def __init__(self, steps: Path, task: Task, read_secret: ReadSecret) -> None:
+    def __init__(self, steps: Path, task: Task) -> None:
         assert isinstance(task.work, Command), "only commands have a directory"
         self.command = task.work
         self.task = task
@@ -52,7 +52,7 @@ class Workspace:
         self._lay_out()
         self._rewrite = _rewriter(self._mapped)
         facts: dict[str, Value] = {"step.directory": str(self.directory / "work")}
-        self.values = TaskValues(task, self._places, read_secret, facts)
+        self.values = TaskValues(task, self._places, facts)
 
     @property
     def working_directory(self) -> Path:
@@ -94,8 +94,9 @@ class Workspace:
         value = evaluate(self.command.stdin, self.values)
         return None if isinstance(value, Absent) else self._rewrite(as_text(value))
 
-    async def prepare(self, blobs: BlobStore) -> None:
+    async def prepare(self, blobs: BlobStore, read_secret: ReadSecret) -> None:
         """Make the directory and put everything into it. Raises: ExprFailed, Invalid, NotFound."""
+        self.values.secrets = await read_secrets(self.task, read_secret)
         # A few system calls on a local disk: a thread would cost more than it saves.
         self._make_directories()
         for file in self.command.files:

@@ -9,7 +9,7 @@ Contract suite: `tests/contracts/executor.py`. Reference implementation: `execut
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -19,7 +19,10 @@ from penstock.kernel.runs import Failure, Result
 from penstock.kernel.scope import DEFAULT_SCOPE, Scope
 from penstock.kernel.values import Value
 
-__all__ = ["Executor", "Observer", "Task"]
+__all__ = ["Executor", "Observer", "ReadSecret", "Task"]
+
+ReadSecret = Callable[[Scope, str], Awaitable[str | None]]
+"""Gives the text of a scope's secret, or None if there is none of that name. What it gives is written nowhere."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 - `services`   the `Services` record handed to every handler
 - `documents`  scoped, named, revisioned documents
 - `identity`   keys and principals
+- `secrets`    texts by name, encrypted at rest, read by executors
 - `timekeeper` the system's clock behind the clock port
 - `runs`       finite graphs: submit, watch, stop, retry, list
 - `triggers`   schedules that start runs

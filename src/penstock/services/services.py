@@ -9,6 +9,7 @@ from penstock.ports.clock import Clock
 from penstock.ports.metadata import MetadataStore
 from penstock.services.documents import Documents
 from penstock.services.identity import Identity
+from penstock.services.secrets import Secrets
 
 if TYPE_CHECKING:
     # Importing the engines' services must not be the price of importing a dialect.
@@ -31,6 +32,7 @@ class Services:
     blobs: BlobStore
     documents: Documents
     identity: Identity
+    secrets: Secrets
     circuits: "Circuits"
     runs: "Runs"
     triggers: "Triggers"

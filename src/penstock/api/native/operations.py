@@ -1,7 +1,7 @@
 """Every operation of the native API, one line each."""
 
-from penstock.api.native.handlers import keys, server
-from penstock.api.native.wire import KeyRequest
+from penstock.api.native.handlers import keys, secrets, server
+from penstock.api.native.wire import KeyRequest, SecretRequest
 from penstock.api.shared.operation import Json, Operation
 from penstock.kernel.principal import Role
 
@@ -13,4 +13,7 @@ ALL = (
     Operation("GET", "/api/penstock/v1/keys", keys.show, Role.OWNER),
     Operation("POST", "/api/penstock/v1/keys", keys.issue, Role.OWNER, Json(KeyRequest), status=201),
     Operation("DELETE", "/api/penstock/v1/keys/{name}", keys.revoke, Role.OWNER, status=204),
+    Operation("GET", "/api/penstock/v1/secrets", secrets.show, Role.OWNER),
+    Operation("PUT", "/api/penstock/v1/secrets/{name}", secrets.put, Role.OWNER, Json(SecretRequest)),
+    Operation("DELETE", "/api/penstock/v1/secrets/{name}", secrets.remove, Role.OWNER, status=204),
 )

@@ -6,7 +6,17 @@ import msgspec
 
 from penstock.api.shared.coverage import DialectCoverage
 
-__all__ = ["Coverage", "ErrorReply", "Info", "IssuedKey", "Key", "KeyRequest", "RoleName"]
+__all__ = [
+    "Coverage",
+    "ErrorReply",
+    "Info",
+    "IssuedKey",
+    "Key",
+    "KeyRequest",
+    "RoleName",
+    "SecretReply",
+    "SecretRequest",
+]
 
 RoleName = Literal["reader", "writer", "owner"]
 
@@ -49,6 +59,22 @@ class IssuedKey(msgspec.Struct, frozen=True):
     name: str
     role: RoleName
     key: str
+
+
+class SecretRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A secret to be kept."""
+
+    text: str
+    description: str = ""
+
+
+class SecretReply(msgspec.Struct, frozen=True):
+    """A secret, without its text."""
+
+    name: str
+    description: str
+    created_at: str
+    updated_at: str
 
 
 class ErrorReply(msgspec.Struct, frozen=True, omit_defaults=True):
