@@ -32,5 +32,8 @@ class LogEvent(StrEnum):
     RUN_LEFT_BEHIND = "run.left_behind"
     EXECUTOR_STARTED = "executor.started"
     EXECUTOR_FAILED = "executor.failed"
+    WORKER_STARTED = "worker.started"
+    WORKER_ENDED = "worker.ended"
+    WORKER_LOG_FAILED = "worker.log_failed"
     TRIGGER_FIRED = "trigger.fired"
     TRIGGER_FAILED = "trigger.failed"
