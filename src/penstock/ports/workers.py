@@ -30,7 +30,7 @@ class PoolSpec:
     Attributes:
         id: of the pool; one spec is in force for an id at a time.
         scope: whose it is; files are looked up in it.
-        package: digest of a zip archive in the blob store: the code.
+        package: digest of a zip archive in the blob store: the code. root: folder inside it that is the package.
         module: file of the package that is loaded. class_name: what it must define.
         requirements, requirements_options: pip's words, beside the package's own requirements.txt.
         variables: environment variables of the workers, secrets included.
@@ -44,6 +44,7 @@ class PoolSpec:
 
     id: str
     package: str
+    root: str = ""
     scope: Scope = DEFAULT_SCOPE
     module: str = "deployment.py"
     class_name: str = "Deployment"

@@ -165,6 +165,7 @@ class _StoredSpec(msgspec.Struct, omit_defaults=True):
     id: str
     package: str
     scope: str
+    root: str
     module: str
     class_name: str
     requirements: tuple[str, ...] = ()
