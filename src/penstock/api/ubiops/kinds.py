@@ -150,16 +150,17 @@ class RevisionBody(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         package: digest of the zip that was uploaded, as it came; None for an empty revision.
+        code: digest of a zip of the package's own files, at its root and without what else was in the upload: what
+            workers load (`ports.workers.PoolSpec.package`). Equal files have equal digests.
         file_name: what the upload called it.
-        root: the folder inside the zip that is the package, without a slash at its end; empty for the zip's own root.
         status: `queued`, `building`, `success` or `failed`.
         requirements: digest of the package's `requirements.txt`, if it has one with content.
     """
 
     version_id: str
     package: str | None = None
+    code: str | None = None
     file_name: str = ""
-    root: str = ""
     requirements: str | None = None
     status: str = "queued"
     error_message: str | None = None

@@ -1,0 +1,260 @@
+"""Requests as they travel, and how they are read.
+
+Clients send back what they have read, so a name that is not listed here is passed over. What a client leaves out and
+what it sends as null are told apart only where that means something: UNSET is left out.
+"""
+
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from penstock.kernel.errors import Invalid
+
+__all__ = [
+    "Attachment",
+    "DeploymentCreate",
+    "DeploymentUpdate",
+    "EnvironmentVariable",
+    "EnvironmentVariableCopy",
+    "Field",
+    "Mapping",
+    "Object",
+    "PipelineCreate",
+    "PipelineUpdate",
+    "PipelineVersionCreate",
+    "PipelineVersionUpdate",
+    "ProjectCreate",
+    "ProjectUpdate",
+    "Shape",
+    "Source",
+    "VersionCreate",
+    "VersionUpdate",
+    "changes",
+    "read",
+]
+
+Shape = TypeVar("Shape", bound=msgspec.Struct)
+
+
+def read(body: object, shape: type[Shape]) -> Shape:
+    """Read a decoded document as a request.
+
+    Raises: Invalid, naming the key.
+    """
+    if not isinstance(body, dict):
+        raise Invalid(f"The request body is {_kind(body)}; it must be a JSON object")
+    optional = {field.encode_name for field in msgspec.structs.fields(shape) if not field.required}
+    # A client cannot tell null from absent in a model; where null means something, the shape says so.
+    nullable = {name for name in optional if name in getattr(shape, "__nullable__", ())}
+    cleaned = {key: value for key, value in body.items() if value is not None or key not in optional - nullable}
+    try:
+        return msgspec.convert(cleaned, shape)
+    except msgspec.ValidationError as error:
+        raise Invalid(_message(str(error))) from None
+
+
+def changes(update: msgspec.Struct) -> dict[str, Any]:
+    """Return what an update sets, by name."""
+    return {
+        field.name: value
+        for field in msgspec.structs.fields(update)
+        if (value := getattr(update, field.name)) is not UNSET
+    }
+
+
+def _kind(value: object) -> str:
+    return "empty" if value is None else f"a {type(value).__name__}"
+
+
+def _message(text: str) -> str:
+    what, _, place = text.partition(" - at `$.")
+    if place:
+        return f"{place.rstrip('`')}: {what}"
+    if what.startswith("Object missing required field"):
+        return f"This field is required: {what.rpartition('field')[2].strip().strip('`')}"
+    return what
+
+
+class Field(msgspec.Struct, frozen=True):
+    """A field of an input or output."""
+
+    name: str
+    data_type: str
+    widget: dict[str, Any] | None = None
+
+
+class ProjectCreate(msgspec.Struct, frozen=True, kw_only=True):
+    """POST /projects."""
+
+    name: str
+    organization_name: str
+    advanced_permissions: bool = False
+    credits: float | None = None
+    cors_origins: tuple[str, ...] = ()
+    labels: dict[str, Any] = {}
+
+
+class ProjectUpdate(msgspec.Struct, frozen=True, kw_only=True):
+    """PATCH of a project."""
+
+    name: str | UnsetType = UNSET
+    advanced_permissions: bool | UnsetType = UNSET
+    credits: float | None | UnsetType = UNSET
+    suspend: bool | UnsetType = UNSET
+    cors_origins: tuple[str, ...] | UnsetType = UNSET
+    labels: dict[str, Any] | UnsetType = UNSET
+
+
+class DeploymentCreate(msgspec.Struct, frozen=True, kw_only=True):
+    """POST of a deployment."""
+
+    name: str
+    description: str = ""
+    input_type: str = "structured"
+    output_type: str = "structured"
+    input_fields: tuple[Field, ...] = ()
+    output_fields: tuple[Field, ...] = ()
+    labels: dict[str, Any] = {}
+    supports_request_format: bool = True
+
+
+class DeploymentUpdate(msgspec.Struct, frozen=True, kw_only=True):
+    """PATCH of a deployment."""
+
+    name: str | UnsetType = UNSET
+    description: str | UnsetType = UNSET
+    default_version: str | UnsetType = UNSET
+    input_fields: tuple[Field, ...] | UnsetType = UNSET
+    output_fields: tuple[Field, ...] | UnsetType = UNSET
+    labels: dict[str, Any] | UnsetType = UNSET
+
+
+class VersionUpdate(msgspec.Struct, frozen=True, kw_only=True):
+    """PATCH of a deployment version, and what a POST may say beside the name."""
+
+    version: str | UnsetType = UNSET
+    environment: str | UnsetType = UNSET
+    environment_name: str | UnsetType = UNSET
+    environment_tag: str | UnsetType = UNSET
+    language: str | UnsetType = UNSET
+    instance_type: str | UnsetType = UNSET
+    memory_allocation: int | UnsetType = UNSET
+    instance_type_group_id: str | UnsetType = UNSET
+    instance_type_group_name: str | UnsetType = UNSET
+    minimum_instances: int | UnsetType = UNSET
+    maximum_instances: int | UnsetType = UNSET
+    maximum_idle_time: int | UnsetType = UNSET
+    description: str | UnsetType = UNSET
+    labels: dict[str, Any] | UnsetType = UNSET
+    request_retention_time: int | UnsetType = UNSET
+    request_retention_mode: str | UnsetType = UNSET
+    maximum_queue_size: int | UnsetType = UNSET
+    restart_request_interruption: bool | UnsetType = UNSET
+    scaling_strategy: str | UnsetType = UNSET
+    instance_processes: int | UnsetType = UNSET
+    static_ip: bool | UnsetType = UNSET
+    ports: tuple[dict[str, Any], ...] | UnsetType = UNSET
+    health_check: dict[str, Any] | UnsetType = UNSET
+    command: object = UNSET
+    args: object = UNSET
+
+
+class VersionCreate(VersionUpdate, frozen=True, kw_only=True):
+    """POST of a deployment version."""
+
+    version: str
+
+
+class EnvironmentVariable(msgspec.Struct, frozen=True, kw_only=True):
+    """A variable, as it is made and changed."""
+
+    name: str
+    value: str = ""
+    secret: bool = False
+
+
+class EnvironmentVariableCopy(msgspec.Struct, frozen=True, kw_only=True):
+    """Where variables are copied from."""
+
+    source_deployment: str
+    source_version: str | None = None
+
+
+class Object(msgspec.Struct, frozen=True, kw_only=True):
+    """A step of a pipeline version. reference_version: an older name of version that command lines send."""
+
+    name: str
+    reference_name: str
+    reference_type: str = "deployment"
+    version: str | None = None
+    reference_version: str | None = None
+    configuration: dict[str, Any] | None = None
+    metadata: dict[str, Any] | None = None
+
+
+class Mapping(msgspec.Struct, frozen=True, kw_only=True):
+    """A field that an edge carries."""
+
+    source_field_name: str
+    destination_field_name: str
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """Where an edge comes from."""
+
+    source_name: str
+    mapping: tuple[Mapping, ...] | None = None
+
+
+class Attachment(msgspec.Struct, frozen=True, kw_only=True):
+    """What fires an object."""
+
+    destination_name: str
+    sources: tuple[Source, ...] = ()
+
+
+class PipelineCreate(msgspec.Struct, frozen=True, kw_only=True):
+    """POST of a pipeline."""
+
+    name: str
+    input_type: str
+    output_type: str = "structured"
+    description: str = ""
+    input_fields: tuple[Field, ...] = ()
+    output_fields: tuple[Field, ...] = ()
+    labels: dict[str, Any] = {}
+
+
+class PipelineUpdate(msgspec.Struct, frozen=True, kw_only=True):
+    """PATCH of a pipeline."""
+
+    name: str | UnsetType = UNSET
+    description: str | UnsetType = UNSET
+    input_type: str | UnsetType = UNSET
+    output_type: str | UnsetType = UNSET
+    input_fields: tuple[Field, ...] | UnsetType = UNSET
+    output_fields: tuple[Field, ...] | UnsetType = UNSET
+    labels: dict[str, Any] | UnsetType = UNSET
+    default_version: str | UnsetType = UNSET
+
+
+class PipelineVersionUpdate(msgspec.Struct, frozen=True, kw_only=True):
+    """PATCH of a pipeline version: lists replace those that are there, and null removes all."""
+
+    __nullable__ = ("objects", "attachments", "metadata")
+
+    version: str | UnsetType = UNSET
+    description: str | UnsetType = UNSET
+    labels: dict[str, Any] | UnsetType = UNSET
+    request_retention_time: int | UnsetType = UNSET
+    request_retention_mode: str | UnsetType = UNSET
+    metadata: dict[str, Any] | None | UnsetType = UNSET
+    objects: tuple[Object, ...] | None | UnsetType = UNSET
+    attachments: tuple[Attachment, ...] | None | UnsetType = UNSET
+
+
+class PipelineVersionCreate(PipelineVersionUpdate, frozen=True, kw_only=True):
+    """POST of a pipeline version."""
+
+    version: str
