@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from penstock.api import feldera, kfp, native, ubiops
+from penstock.api import cdap, feldera, kfp, native, ubiops
 from penstock.api.shared.dialect import Dialect
 from penstock.boot.config import Settings
 from penstock.boot.secrets import server_secret
@@ -18,7 +18,7 @@ from penstock.ports.metadata import MetadataStore
 
 __all__ = ["DIALECTS", "STORES", "OpenStores", "Stores"]
 
-DIALECTS: tuple[Dialect, ...] = (native.DIALECT, feldera.DIALECT, kfp.DIALECT, ubiops.DIALECT)
+DIALECTS: tuple[Dialect, ...] = (native.DIALECT, feldera.DIALECT, kfp.DIALECT, ubiops.DIALECT, cdap.DIALECT)
 """The dialects this server speaks. The first one answers for paths that none owns."""
 
 

@@ -28,7 +28,7 @@ class Reply:
 
 
 ErrorBody = Callable[[PenstockError, Reply], object]
-"""Builds the dialect's error envelope; encoded as JSON."""
+"""Builds the dialect's error envelope; encoded as JSON, or sent as it is if it is a text."""
 
 Authenticate = Callable[[HTTPConnection, Services], Awaitable[tuple[Principal, Scope]]]
 """Reads the dialect's headers; path parameters are in `connection.path_params`. Raises Unauthenticated or Denied."""

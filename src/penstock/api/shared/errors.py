@@ -7,7 +7,7 @@ import uuid
 
 import msgspec
 import structlog
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
 from penstock.api.shared.dialect import Dialect
 from penstock.kernel.errors import Internal, Invalid, NotFound, PenstockError
@@ -40,8 +40,10 @@ def project_error(dialect: Dialect, error: PenstockError) -> Response:
     headers = dict(reply.headers)
     if isinstance(error, WrongVerb):
         headers.setdefault("Allow", ", ".join(error.allowed))
-    body = msgspec.json.encode(dialect.error_body(error, reply))
-    return Response(body, reply.status, headers, "application/json")
+    body = dialect.error_body(error, reply)
+    if isinstance(body, str):
+        return PlainTextResponse(body, reply.status, headers)
+    return Response(msgspec.json.encode(body), reply.status, headers, "application/json")
 
 
 def internal(error: BaseException, **context: str) -> Internal:

@@ -1,0 +1,32 @@
+"""The dialect of CDAP, which is also Google's Data Fusion: apps that are pipelines, their programs, runs and schedules.
+
+- `operations`               what is on the wire, one line each
+- `wire` `names`             requests as they travel; what may be a name
+- `kinds` `history`          what is kept: documents, and what is noted with runs
+- `entities`                 finding what a path names
+- `deployment` `removal`     apps come and go
+- `pipelines` `lower`        pipelines to graphs
+- `launching` `arguments`    from an app and arguments to a run
+- `schedules`                what starts runs by itself
+- `project`                  what is kept to what is shown
+- `errors` `auth`            statuses and texts; keys
+- `handlers`                 one module per resource
+
+Everything below `/v3` is also served below `/api/v3`, which is where Data Fusion publishes it.
+"""
+
+from penstock.api.cdap import auth, errors, kinds, operations
+from penstock.api.shared.dialect import Dialect
+
+__all__ = ["DIALECT"]
+
+DIALECT = Dialect(
+    name="cdap",
+    prefixes=("/v3", "/ping", "/v1beta1"),
+    operations=operations.ALL,
+    errors=errors.TABLE,
+    error_body=errors.error_body,
+    authenticate=auth.authenticate,
+    kinds=kinds.ALL,
+    aliases=(("/api/v3", "/v3"), ("/v1/projects", "/v1beta1/projects")),
+)

@@ -1,0 +1,1 @@
+"""Handlers, one module per resource: read, look up, act, project."""

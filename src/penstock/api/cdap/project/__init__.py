@@ -1,0 +1,5 @@
+"""From what is kept to what is shown; pure.
+
+- `apps`   apps and their programs
+- `runs`   run records
+"""
