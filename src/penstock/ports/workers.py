@@ -33,7 +33,8 @@ class PoolSpec:
         package: digest of a zip archive in the blob store: the code. root: folder inside it that is the package.
         module: file of the package that is loaded. class_name: what it must define.
         requirements, requirements_options: pip's words, beside the package's own requirements.txt.
-        variables: environment variables of the workers, secrets included.
+        variables: environment variables of the workers. secrets: by variable, the name of the secret of the scope
+            that it holds; whoever keeps a spec keeps the name, whoever starts workers has been given the text.
         context: what the object's constructor is told beside its directory.
         takes, gives: forms of inputs and results. A result that does not fit fails its request.
         min_instances, max_instances: how many are kept, and how many there may be.
@@ -51,6 +52,7 @@ class PoolSpec:
     requirements: tuple[str, ...] = ()
     requirements_options: tuple[str, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict)
     context: Mapping[str, Value] = field(default_factory=dict)
     takes: Signature = ANYTHING
     gives: Signature = ANYTHING

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from typing import Final
 
 import msgspec
@@ -20,6 +21,7 @@ from penstock.kernel.scope import DEFAULT_SCOPE, Scope
 from penstock.kernel.signature import ANYTHING, Signature
 from penstock.kernel.values import Value
 from penstock.ports.clock import Clock
+from penstock.ports.executor import ReadSecret
 from penstock.ports.logbook import LogBook
 from penstock.ports.metadata import MetadataStore
 from penstock.ports.workers import FilePlace, Inspection, Line, PoolSpec, PoolStatus, WorkerPools
@@ -40,7 +42,15 @@ class Serving:
         logs: what workers wrote.
     """
 
-    def __init__(self, store: MetadataStore, clock: Clock, pools: WorkerPools, book: LogBook) -> None:
+    def __init__(
+        self,
+        store: MetadataStore,
+        clock: Clock,
+        pools: WorkerPools,
+        book: LogBook,
+        read_secret: ReadSecret | None = None,
+    ) -> None:
+        self._read_secret = read_secret
         self._store = store
         self._clock = clock
         self._pools = pools
@@ -55,7 +65,7 @@ class Serving:
             query = Query(POOL_KIND, DEFAULT_SCOPE, order=Order("id"), limit=_PAGE, after=cursor)
             page = await self._store.select(query)
             for record in page.records:
-                self._pools.configure(_decode_spec(record.body))
+                self._pools.configure(await self._with_secrets(_decode_spec(record.body)))
             if (cursor := page.next) is None:
                 return
 
@@ -74,7 +84,7 @@ class Serving:
 
         Raises: Invalid with what is wrong: the archive, the requirements, or the user's traceback; TimedOut.
         """
-        return await self._pools.inspect(spec)
+        return await self._pools.inspect(await self._with_secrets(spec))
 
     async def configure(self, spec: PoolSpec) -> None:
         """Make a pool or replace its spec, for good: it is there after a restart too."""
@@ -83,7 +93,7 @@ class Serving:
             await self._store.commit(Insert(POOL_KIND, spec.id, DEFAULT_SCOPE, None, at, body))
         except AlreadyExists:
             await self._store.commit(Replace(POOL_KIND, spec.id, None, at, body))
-        self._pools.configure(spec)
+        self._pools.configure(await self._with_secrets(spec))
 
     async def remove(self, pool: str) -> None:
         """End a pool and forget its log; nothing happens if there is none."""
@@ -102,6 +112,15 @@ class Serving:
     def status(self, pool: str) -> PoolStatus | None:
         """Return how a pool is; None if there is none."""
         return self._pools.status(pool)
+
+    async def _with_secrets(self, spec: PoolSpec) -> PoolSpec:
+        """Return a spec whose variables hold the secrets' texts: what starts workers, and is never kept."""
+        variables = dict(spec.variables)
+        for variable, name in spec.secrets.items():
+            text = await self._read_secret(spec.scope, name) if self._read_secret else None
+            if text is not None:
+                variables[variable] = text
+        return replace(spec, variables=variables, secrets={}) if spec.secrets else spec
 
     # Partial results.
 
@@ -171,6 +190,7 @@ class _StoredSpec(msgspec.Struct, omit_defaults=True):
     requirements: tuple[str, ...] = ()
     requirements_options: tuple[str, ...] = ()
     variables: dict[str, str] = msgspec.field(default_factory=dict)
+    secrets: dict[str, str] = msgspec.field(default_factory=dict)
     context: dict[str, Value] = msgspec.field(default_factory=dict)
     takes: Signature = ANYTHING
     gives: Signature = ANYTHING
