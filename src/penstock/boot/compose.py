@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from starlette.applications import Starlette
 
@@ -42,8 +42,12 @@ async def compose(settings: Settings, dialects: tuple[Dialect, ...] = DIALECTS) 
         for dialect in dialects:
             if dialect.launcher is not None:
                 services.triggers.register(dialect.name, _launcher(dialect.launcher, services))
-        await services.triggers.open()
-        yield build_app(dialects, services)
+        async with AsyncExitStack() as beside:
+            for dialect in dialects:
+                if dialect.beside is not None:
+                    await beside.enter_async_context(dialect.beside(services))
+            await services.triggers.open()
+            yield build_app(dialects, services)
 
 
 def _launcher(launch: Launch, services: Services) -> Launcher:

@@ -1,6 +1,7 @@
 """The declaration that is a dialect: its contents page, in its `__init__.py`, as `DIALECT`."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +16,7 @@ from penstock.services.documents import Kind
 from penstock.services.runs.submission import Submission
 from penstock.services.services import Services
 
-__all__ = ["Authenticate", "Dialect", "ErrorBody", "Launch", "Reply"]
+__all__ = ["Authenticate", "Beside", "Dialect", "ErrorBody", "Launch", "Reply"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,10 @@ Launch = Callable[[Services, str, Firing], Awaitable[Submission | None]]
 """Returns what to run for a document whose trigger fired; None lets that time pass."""
 
 
+Beside = Callable[[Services], AbstractAsyncContextManager[None]]
+"""Opens what goes on beside the calls, such as taking up what a crash cut off, and ends it with the server."""
+
+
 @dataclass(frozen=True, slots=True)
 class Dialect:
     """Everything that makes a dialect, one attribute each.
@@ -52,6 +57,7 @@ class Dialect:
         kinds: the documents it owns.
         launcher: what a trigger of its documents starts when it fires.
         aliases: `(other prefix, prefix)`: operations below the second are also served below the first.
+        beside: what goes on beside the calls, from before the first until after the last.
     """
 
     name: str
@@ -63,6 +69,7 @@ class Dialect:
     kinds: tuple[Kind[Any], ...] = ()
     aliases: tuple[tuple[str, str], ...] = ()
     launcher: Launch | None = None
+    beside: Beside | None = None
 
     def __post_init__(self) -> None:
         for error in ERRORS:
