@@ -1,6 +1,7 @@
 """Runs as this dialect keeps them: what is noted with each, by what they are found, what their states are called.
 
-Two columns find them: `app_id`, so that an app that was removed and made again has no old runs, and `program`.
+Columns find them: `app_id`, so that an app that was removed and made again has no old runs, `program`, and
+`starting_us`, when the start was accepted.
 """
 
 from __future__ import annotations
@@ -89,9 +90,9 @@ def face_of(run: Run) -> Face:
     return msgspec.convert(run.body.labels, Face)
 
 
-def run_columns(app_id: str, type: ProgramType, program: str) -> dict[str, Any]:
+def run_columns(app_id: str, type: ProgramType, program: str, starting_us: int) -> dict[str, Any]:
     """Return by what a run is found."""
-    return {"app_id": app_id, "program": f"{type.name}/{program}"}
+    return {"app_id": app_id, "program": f"{type.name}/{program}", "starting_us": starting_us}
 
 
 def runs_of_app(app: Document[AppBody]) -> Predicate:

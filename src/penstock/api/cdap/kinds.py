@@ -74,7 +74,7 @@ class VersionBody(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PreferencesBody(msgspec.Struct, frozen=True):
-    """The preferences of one entity; the document is named by its path: ``, `<app>` or `<app>/<type>/<program>`."""
+    """The preferences of one entity; `arguments.levels` says what the document is named."""
 
     values: dict[str, str]
 

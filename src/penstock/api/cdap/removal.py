@@ -62,7 +62,7 @@ async def remove_schedule(services: Services, schedule: Document[ScheduleBody]) 
 
 
 async def _remove_preferences(services: Services, scope: Scope, app: str) -> None:
-    of_app = Compare("name", Comparison.STARTS_WITH, app)
+    of_app = Compare("name", Comparison.STARTS_WITH, f"app/{app}")
     for document in (await services.documents.page(PREFERENCES, scope, where=of_app, limit=10_000)).documents:
-        if document.name == app or (document.name or "").startswith(f"{app}/"):
+        if document.name == f"app/{app}" or (document.name or "").startswith(f"app/{app}/"):
             await services.documents.delete(document)

@@ -7,10 +7,10 @@ from typing import Any, Final
 import msgspec
 
 from penstock.api.cdap.kinds import AppBody, VersionBody
-from penstock.api.cdap.names import BATCH, PHASE, STREAMING, STREAMING_ARTIFACT
+from penstock.api.cdap.names import BATCH, PHASE, STREAMING, STREAMING_ARTIFACT, ProgramType
 from penstock.services.documents import Document
 
-__all__ = ["detail", "plugins", "program_records", "programs", "record"]
+__all__ = ["detail", "plugins", "program_records", "programs", "record", "specification"]
 
 BATCH_TEXT: Final = "Data Pipeline Workflow"
 STREAMING_TEXT: Final = "Data Streams Spark Streaming"
@@ -41,7 +41,7 @@ def detail(app: Document[AppBody], version: Document[VersionBody], namespace: st
         "description": body.description,
         "configuration": body.config,
         "datasets": [],
-        "programs": programs(app, body),
+        "programs": programs(app),
         "plugins": plugins(body),
         "artifact": _artifact(body),
         "change": _change(body.made_us, body.change, body.version == app.body.version),
@@ -51,7 +51,7 @@ def detail(app: Document[AppBody], version: Document[VersionBody], namespace: st
     return shown
 
 
-def programs(app: Document[AppBody], version: VersionBody) -> list[dict[str, Any]]:
+def programs(app: Document[AppBody]) -> list[dict[str, Any]]:
     """Show the programs of an app."""
     if app.body.artifact == STREAMING_ARTIFACT:
         return [_program(app, "Spark", STREAMING, STREAMING_TEXT)]
@@ -63,10 +63,23 @@ def programs(app: Document[AppBody], version: VersionBody) -> list[dict[str, Any
 
 def program_records(app: Document[AppBody], type: str) -> list[dict[str, Any]]:
     """Show an app's programs of one type, in a list over all apps."""
-    version = VersionBody(app="", version=app.body.version, artifact={}, config="")
-    return [
-        {**program, "appVersion": app.body.version} for program in programs(app, version) if program["type"] == type
-    ]
+    return [{**program, "appVersion": app.body.version} for program in programs(app) if program["type"] == type]
+
+
+def specification(app: Document[AppBody], type: ProgramType, name: str) -> dict[str, Any]:
+    """Show what a program is made of."""
+    found = next((each for each in programs(app) if each["name"] == name), None)
+    shown: dict[str, Any] = {
+        "name": name,
+        "description": found["description"] if found else "",
+        "className": f"io.cdap.cdap.datapipeline.{'DataPipelineWorkflow' if type.name == 'WORKFLOW' else 'ETLSpark'}",
+        "plugins": {},
+        "properties": {},
+    }
+    if type.name == "WORKFLOW":
+        shown["nodes"] = [{"nodeType": "ACTION", "nodeId": f"{PHASE}1", "program": _node_program()}]
+        shown["localDatasetSpecs"] = {}
+    return shown
 
 
 def plugins(version: VersionBody) -> list[dict[str, Any]]:
@@ -83,6 +96,10 @@ def plugins(version: VersionBody) -> list[dict[str, Any]]:
 
 def _program(app: Document[AppBody], type: str, name: str, description: str) -> dict[str, Any]:
     return {"type": type, "app": app.name, "name": name, "description": description}
+
+
+def _node_program() -> dict[str, str]:
+    return {"programName": f"{PHASE}1", "programType": "SPARK"}
 
 
 def _artifact(version: VersionBody) -> dict[str, Any]:

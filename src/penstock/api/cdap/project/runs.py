@@ -31,11 +31,10 @@ def run_record(run: Run) -> dict[str, Any]:
     return shown
 
 
-def phase_record(run: Run, phase: int, status: str) -> dict[str, Any]:
+def phase_record(run: Run, phase: int) -> dict[str, Any]:
     """Show the run of an inner program."""
     shown = run_record(run)
     shown["runid"] = phase_run_id(run.id, phase)
-    shown["status"] = status
     shown["properties"] = {
         "runtimeArgs": face_of(run).arguments,
         "workflowrunid": run.id,

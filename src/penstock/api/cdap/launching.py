@@ -1,0 +1,78 @@
+"""From a program and arguments to a run.
+
+A run keeps the version it was started from: its graph was made of it. What was noted with the run (`history.Face`) is
+all that its record shows beside its state and times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from penstock.api.cdap.arguments import LOGICAL_START, effective, scoped
+from penstock.api.cdap.entities import Program, version_in
+from penstock.api.cdap.history import ORIGIN, Face, run_columns
+from penstock.api.cdap.names import BATCH, STREAMING
+from penstock.api.cdap.pipelines import connections_of, graph_of
+from penstock.api.cdap.runids import new_run_id, starting_us
+from penstock.kernel.errors import Invalid
+from penstock.kernel.ids import RunId
+from penstock.services.runs.record import Run
+from penstock.services.runs.submission import Submission
+from penstock.services.services import Services
+
+__all__ = ["prepare", "start"]
+
+
+async def start(services: Services, program: Program, arguments: Mapping[str, str], started_by: str = "") -> Run:
+    """Start a run; its record can be read when this returns.
+
+    Raises: Invalid if this program cannot be started on its own; Exhausted if too many runs wait.
+    """
+    return await services.runs.submit(await prepare(services, program, arguments, started_by=started_by))
+
+
+async def prepare(
+    services: Services,
+    program: Program,
+    arguments: Mapping[str, str],
+    *,
+    started_by: str = "",
+    token: Mapping[str, Any] | None = None,
+) -> Submission:
+    """Return the run of a program with these arguments over its preferences.
+
+    token: what the run finds set already, as actions set it. Raises: as `start`.
+    """
+    if program.name not in (BATCH, STREAMING):
+        raise Invalid(f"'{program.entity}' is a part of '{BATCH}' and cannot be started on its own")
+    version = await version_in(services, program.place, program.app, program.version)
+    lowered = graph_of(version.body.artifact["name"], version.body.config)
+    run_id = new_run_id(services.clock.now())
+    shown = await effective(services, program, arguments)
+    shown.setdefault(LOGICAL_START, str(starting_us(run_id) // 1000))
+    face = Face(
+        namespace=program.place.namespace,
+        app=program.app_name,
+        version=version.body.version,
+        type=program.type.name,
+        program=program.name,
+        arguments=msgspec.json.encode(shown).decode(),
+        phases=list(lowered.phases),
+        started_by=started_by,
+    )
+    return Submission(
+        program.place.scope,
+        lowered.graph,
+        program.app_name,
+        id=RunId(run_id),
+        inputs=lowered.inputs(
+            scoped(shown, program), dict(token or {}), await connections_of(services, program.place, version.body)
+        ),
+        facts={"namespace": program.place.namespace, "app": program.app_name},
+        origin=ORIGIN,
+        columns=run_columns(program.app.id, program.type, program.name, starting_us(run_id)),
+        labels=msgspec.to_builtins(face),
+    )
