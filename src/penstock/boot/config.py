@@ -12,6 +12,8 @@ from penstock.kernel.errors import Invalid
 __all__ = ["Settings", "read_settings"]
 
 PREFIX = "PENSTOCK_"
+CLIENT_VARIABLES = ("PENSTOCK_SERVER", "PENSTOCK_KEY")
+"""Where the command line finds a server, and the key it shows: no settings of a server, but no mistake either."""
 OWNER_KEY_LENGTH = 16
 
 
@@ -80,7 +82,7 @@ def read_settings(environment: Mapping[str, str] | None = None, **given: object)
     known = {PREFIX + field.name.upper(): field.name for field in fields(Settings)}
     values: dict[str, Any] = {}
     for variable, text in environment.items():
-        if not variable.startswith(PREFIX):
+        if not variable.startswith(PREFIX) or variable in CLIENT_VARIABLES:
             continue
         if variable not in known:
             raise Invalid(f"the variable {variable} names no setting; known are {', '.join(sorted(known))}")

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from penstock import __version__
+from penstock.cli import runs_app
 
 __all__ = ["main"]
 
@@ -114,68 +115,5 @@ def _explain(file: Annotated[Path, typer.Argument(help="File with the program's 
     explain(file)
 
 
-_runs = typer.Typer(help="Look at the runs of a server, and steer them.", no_args_is_help=True)
-app.add_typer(_runs, name="runs")
-
-_Server = Annotated[str, typer.Option("--server", envvar="PENSTOCK_SERVER", help="URL of the server.")]
-_Key = Annotated[str | None, typer.Option("--key", envvar="PENSTOCK_KEY", help="Key, if the server wants one.")]
-_Run = Annotated[str, typer.Argument(help="The run's id, the beginning of it, or its name.")]
-_URL = "http://127.0.0.1:8080"
-
-
-@_runs.command("list")
-def _runs_list(
-    limit: Annotated[int, typer.Option(min=1, max=200, help="How many.")] = 20,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
-    server: _Server = _URL,
-    key: _Key = None,
-) -> None:
-    """Print the newest runs."""
-    from penstock.cli import runs
-
-    runs.list_runs(runs.Server(server, key), limit=limit, as_json=as_json)
-
-
-@_runs.command("show")
-def _runs_show(
-    run: _Run,
-    watch: Annotated[bool, typer.Option("--watch", "-w", help="Show it anew until it has ended.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
-    as_markdown: Annotated[bool, typer.Option("--markdown", help="As Markdown.")] = False,
-    server: _Server = _URL,
-    key: _Key = None,
-) -> None:
-    """Print a run and the tree of its steps."""
-    from penstock.cli import runs
-
-    runs.show_run(runs.Server(server, key), run, as_json=as_json, as_markdown=as_markdown, watches=watch)
-
-
-@_runs.command("logs")
-def _runs_logs(
-    run: _Run,
-    step: Annotated[str | None, typer.Argument(help="One step only, by its name.")] = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the run has ended.")] = False,
-    server: _Server = _URL,
-    key: _Key = None,
-) -> None:
-    """Print what the steps of a run wrote."""
-    from penstock.cli import runs
-
-    runs.show_logs(runs.Server(server, key), run, step, follows=follow)
-
-
-@_runs.command("retry")
-def _runs_retry(run: _Run, server: _Server = _URL, key: _Key = None) -> None:
-    """Have what failed in a run done again."""
-    from penstock.cli import runs
-
-    runs.retry_run(runs.Server(server, key), run)
-
-
-@_runs.command("stop")
-def _runs_stop(run: _Run, server: _Server = _URL, key: _Key = None) -> None:
-    """Stop a run; its exit handler still runs."""
-    from penstock.cli import runs
-
-    runs.stop_run(runs.Server(server, key), run)
+app.add_typer(runs_app.runs, name="runs")
+app.add_typer(runs_app.why, name="why")

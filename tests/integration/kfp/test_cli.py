@@ -39,10 +39,11 @@ def test_runs_are_listed_followed_shown_and_retried(tmp_path: Path) -> None:
         assert said("logs", "mine", "-f").splitlines() == ["good | fine", "bad | broken"]
         assert id[:18] in said("list")
         shown = said("show", id[:13])
-        assert re.search(r"mine\s+Failed\s+2/2 steps", shown)
-        assert re.search(r"bad\s+Failed", shown)
-        assert "| bad | Failed |" in said("show", id, "--markdown")
-        assert json.loads(said("show", id, "--json"))["run"]["status"] == "Failed"
+        assert re.search(r"mine\s+failed", shown)
+        assert "2/2 steps" in shown
+        assert re.search(r"bad\s+failed .* after good .*exit code 3", shown)
+        assert "| bad | failed |" in said("show", id, "--format", "markdown")
+        assert json.loads(said("show", id, "--format", "json"))["run"]["state"] == "failed"
         assert said("logs", id, "good") == "fine\n"
         assert "goes on" in said("retry", id)
         said("logs", id, "-f")
