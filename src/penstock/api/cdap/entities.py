@@ -36,6 +36,7 @@ __all__ = [
     "check_program",
     "has_program",
     "namespace_body",
+    "place_in",
     "place_of",
     "program_in",
     "program_of",

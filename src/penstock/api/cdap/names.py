@@ -17,6 +17,7 @@ __all__ = [
     "BATCH_ARTIFACT",
     "PHASE",
     "RESERVED",
+    "SECRET_PREFIX",
     "SNAPSHOT",
     "STREAMING",
     "STREAMING_ARTIFACT",
@@ -41,6 +42,8 @@ PHASE: Final = "phase-"
 """What the inner programs of a batch pipeline begin with; a number follows."""
 BATCH_ARTIFACT: Final = "cdap-data-pipeline"
 STREAMING_ARTIFACT: Final = "cdap-data-streams"
+SECRET_PREFIX: Final = "cdap/"
+"""Before the names of secure keys among the secrets of a scope."""
 RESERVED: Final = ("system", "cdap")
 
 _ID: Final = re.compile(r"[a-zA-Z0-9_-]+")

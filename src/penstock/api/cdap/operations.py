@@ -7,8 +7,21 @@ from __future__ import annotations
 
 from typing import Final
 
-from penstock.api.cdap.handlers import apps, batch, namespaces, preferences, programs, system
-from penstock.api.shared.operation import NO_BODY, Body, Handler, Json, Operation
+from penstock.api.cdap.handlers import (
+    apps,
+    artifacts,
+    batch,
+    connections,
+    control_plane,
+    drafts,
+    namespaces,
+    preferences,
+    profiles,
+    programs,
+    securekeys,
+    system,
+)
+from penstock.api.shared.operation import NO_BODY, STREAM, Body, Bytes, Handler, Json, Operation
 from penstock.kernel.principal import Role
 
 __all__ = ["ALL"]
@@ -22,6 +35,12 @@ APP = f"{NS}/apps/{{app}}"
 VERSION = f"{APP}/versions/{{version}}"
 
 PROGRAM = "{type}/{program}"
+ARTIFACT = f"{NS}/artifacts/{{artifact}}"
+ARTIFACT_VERSION = f"{ARTIFACT}/versions/{{version}}"
+STUDIO = "/v3/namespaces/system/apps/pipeline/services/studio/methods"
+CONTEXT = f"{STUDIO}/v1/contexts/{{context}}"
+PLANE = "/v1beta1/projects/{project}/locations/{location}"
+TEXT = Bytes()
 
 
 def _of_programs(*operations: tuple[str, str, Handler, Role, Body]) -> tuple[Operation, ...]:
@@ -102,5 +121,62 @@ ALL: Final = (
     Operation("GET", f"{APP}/{PROGRAM}/preferences", preferences.get, R),
     Operation("PUT", f"{APP}/{PROGRAM}/preferences", preferences.put, W, JSON),
     Operation("DELETE", f"{APP}/{PROGRAM}/preferences", preferences.remove, W),
+    # secure keys
+    Operation("GET", f"{NS}/securekeys", securekeys.show_all, R),
+    Operation("PUT", f"{NS}/securekeys/{{key}}", securekeys.put, W, JSON),
+    Operation("GET", f"{NS}/securekeys/{{key}}", securekeys.get, W),
+    Operation("GET", f"{NS}/securekeys/{{key}}/metadata", securekeys.metadata, R),
+    Operation("DELETE", f"{NS}/securekeys/{{key}}", securekeys.remove, W),
+    # artifacts and plugins
+    Operation("GET", f"{NS}/artifacts", artifacts.show_all, R),
+    Operation("POST", "/v3/namespaces/system/artifacts", artifacts.refresh, W),
+    Operation("GET", ARTIFACT, artifacts.show_versions, R),
+    Operation("POST", ARTIFACT, artifacts.upload, W, STREAM),
+    Operation("GET", ARTIFACT_VERSION, artifacts.get, R),
+    Operation("DELETE", ARTIFACT_VERSION, artifacts.remove, W),
+    Operation("GET", f"{ARTIFACT_VERSION}/properties", artifacts.properties, R),
+    Operation("PUT", f"{ARTIFACT_VERSION}/properties", artifacts.put_properties, W, JSON),
+    Operation("DELETE", f"{ARTIFACT_VERSION}/properties", artifacts.delete_properties, W),
+    Operation("GET", f"{ARTIFACT_VERSION}/properties/{{property}}", artifacts.property_value, R),
+    Operation("PUT", f"{ARTIFACT_VERSION}/properties/{{property}}", artifacts.put_property, W, TEXT),
+    Operation("DELETE", f"{ARTIFACT_VERSION}/properties/{{property}}", artifacts.delete_property, W),
+    Operation("GET", f"{ARTIFACT_VERSION}/extensions", artifacts.extensions, R),
+    Operation("GET", f"{ARTIFACT_VERSION}/extensions/{{kind}}", artifacts.plugins, R),
+    Operation("GET", f"{ARTIFACT_VERSION}/extensions/{{kind}}/plugins/{{plugin}}", artifacts.plugin, R),
+    Operation("GET", f"{NS}/classes/apps", artifacts.app_classes, R),
+    # drafts and connections
+    Operation("GET", f"{CONTEXT}/drafts", drafts.show_all, R),
+    Operation("GET", f"{CONTEXT}/drafts/{{draft}}", drafts.get, R),
+    Operation("PUT", f"{CONTEXT}/drafts/{{draft}}", drafts.put, W, JSON),
+    Operation("DELETE", f"{CONTEXT}/drafts/{{draft}}", drafts.remove, W),
+    Operation("GET", f"{CONTEXT}/connections", connections.show_all, R),
+    Operation("GET", f"{CONTEXT}/connections/{{connection}}", connections.get, R),
+    Operation("PUT", f"{CONTEXT}/connections/{{connection}}", connections.put, W, JSON),
+    Operation("DELETE", f"{CONTEXT}/connections/{{connection}}", connections.remove, W),
+    # compute profiles
+    Operation("GET", f"{V3}/profiles", profiles.show_all, R),
+    Operation("GET", f"{V3}/profiles/{{profile}}", profiles.get, R),
+    Operation("PUT", f"{V3}/profiles/{{profile}}", profiles.put, W, JSON),
+    Operation("DELETE", f"{V3}/profiles/{{profile}}", profiles.remove, W),
+    Operation("POST", f"{V3}/profiles/{{profile}}/enable", profiles.enable, W),
+    Operation("POST", f"{V3}/profiles/{{profile}}/disable", profiles.disable, W),
+    Operation("GET", f"{NS}/profiles", profiles.show_all, R),
+    Operation("GET", f"{NS}/profiles/{{profile}}", profiles.get, R),
+    Operation("PUT", f"{NS}/profiles/{{profile}}", profiles.put, W, JSON),
+    Operation("DELETE", f"{NS}/profiles/{{profile}}", profiles.remove, W),
+    Operation("POST", f"{NS}/profiles/{{profile}}/enable", profiles.enable, W),
+    Operation("POST", f"{NS}/profiles/{{profile}}/disable", profiles.disable, W),
+    Operation("GET", f"{V3}/provisioners", profiles.provisioners, R),
+    Operation("GET", f"{V3}/provisioners/{{provisioner}}", profiles.provisioner, R),
+    # the control plane
+    Operation("GET", f"{PLANE}/instances", control_plane.show_all, R),
+    Operation("POST", f"{PLANE}/instances", control_plane.create, W, JSON),
+    Operation("GET", f"{PLANE}/instances/{{instance}}", control_plane.get, R),
+    Operation("PATCH", f"{PLANE}/instances/{{instance}}", control_plane.patch, W, JSON),
+    Operation("DELETE", f"{PLANE}/instances/{{instance}}", control_plane.remove, W),
+    Operation("POST", f"{PLANE}/instances/{{instance}}:restart", control_plane.restart, W, JSON),
+    Operation("GET", f"{PLANE}/versions", control_plane.versions, R),
+    Operation("GET", f"{PLANE}/operations", control_plane.operations, R),
+    Operation("GET", f"{PLANE}/operations/{{operation}}", control_plane.operation, R),
 )
 """All operations."""

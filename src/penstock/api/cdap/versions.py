@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-__all__ = ["is_alias", "is_range"]
+__all__ = ["is_alias", "is_range", "version_order"]
 
 _VERSION: Final = re.compile(r"(\d+)\.(\d+)(?:\.(\d+))?([.-].*)?$")
 _RANGE: Final = re.compile(r"^[\[(]\s*([^,\s]+)\s*,\s*([^,\s]+)\s*[\])]$")
@@ -29,3 +29,11 @@ def is_alias(version: str) -> bool:
         return found is not None and _FIRST <= int(found[1]) <= _LAST
     low, high = (_VERSION.match(bound) for bound in bounds.groups())
     return low is not None and high is not None and int(low[1]) <= _LAST and int(high[1]) >= _FIRST
+
+
+def version_order(version: str) -> tuple[int, int, int, bool, str]:
+    """Return a key that sorts versions; a snapshot comes before what it is one of."""
+    found = _VERSION.match(version)
+    if found is None:
+        return (-1, 0, 0, False, version)
+    return (int(found[1]), int(found[2]), int(found[3] or 0), not found[4], found[4] or "")
