@@ -23,6 +23,7 @@ from penstock.services.runs.service import Runs
 from penstock.services.runs.submission import Submission
 from penstock.services.secrets import Secrets
 from penstock.services.services import Services
+from penstock.services.serving import Serving
 from penstock.services.timekeeper import SystemClock
 from penstock.services.triggers import Launcher, Triggers
 
@@ -75,7 +76,9 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         executors = stores.executors(secrets.read)
         runs = Runs(stores.metadata, stores.blobs, clock, executors, logged=logs.logged, forget_logs=logs.forget)
         triggers = Triggers(stores.metadata, clock, runs)
+        serving = Serving(stores.metadata, clock, stores.pools, stores.log_book)
         try:
+            await serving.open()
             await runs.open()
             yield Services(
                 clock=clock,
@@ -86,6 +89,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
                 secrets=secrets,
                 circuits=circuits,
                 runs=runs,
+                serving=serving,
                 triggers=triggers,
                 logs=logs,
                 metrics=Metrics(stores.metadata, clock),
@@ -95,4 +99,5 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         finally:
             await triggers.close()
             await runs.close()
+            await serving.close()
             await circuits.close()

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from penstock.api import cdap, feldera, kfp, native, ubiops
-from penstock.api.shared.dialect import Dialect
+from penstock.api.shared.dialect import Dialect, Function
 from penstock.boot.config import Settings
 from penstock.boot.secrets import server_secret
 from penstock.ports.blobs import BlobStore
 from penstock.ports.executor import Executor, ReadSecret
 from penstock.ports.logbook import LogBook
 from penstock.ports.metadata import MetadataStore
+from penstock.ports.workers import WorkerPools
 
 __all__ = ["DIALECTS", "STORES", "OpenStores", "Stores"]
 
@@ -34,6 +35,7 @@ class Stores:
     blobs: BlobStore
     secret: bytes
     log_book: LogBook
+    pools: WorkerPools
     executors: Callable[[ReadSecret], tuple[Executor, ...]]
 
 
@@ -43,6 +45,7 @@ OpenStores = Callable[[Settings], AbstractAsyncContextManager[Stores]]
 @asynccontextmanager
 async def _sqlite(settings: Settings) -> AsyncIterator[Stores]:
     from penstock.execute.inline import InlineExecutor
+    from penstock.execute.pool.pools import WarmPools
     from penstock.execute.process import ProcessExecutor
     from penstock.store.localdir import LocalBlobs
     from penstock.store.lock import DirectoryLock
@@ -55,12 +58,13 @@ async def _sqlite(settings: Settings) -> AsyncIterator[Stores]:
         metadata = await SqliteStore.open(directory / "metadata.sqlite")
         try:
             blobs, log_book = LocalBlobs(directory / "blobs"), LogFiles(directory / "logs")
+            pools = WarmPools(directory / "serving", blobs)
 
             def executors(read_secret: ReadSecret) -> tuple[Executor, ...]:
                 process = ProcessExecutor(directory / "execute", blobs, log_book, read_secret=read_secret)
-                return process, InlineExecutor({}, log_book, read_secret)
+                return process, InlineExecutor(_functions(), log_book, read_secret), pools
 
-            yield Stores(metadata, blobs, server_secret(directory / "secret"), log_book, executors)
+            yield Stores(metadata, blobs, server_secret(directory / "secret"), log_book, pools, executors)
         finally:
             await metadata.close()
     finally:
@@ -70,17 +74,24 @@ async def _sqlite(settings: Settings) -> AsyncIterator[Stores]:
 @asynccontextmanager
 async def _memory(settings: Settings) -> AsyncIterator[Stores]:
     from penstock.execute.inline import InlineExecutor
+    from penstock.execute.pool.pools import WarmPools
     from penstock.store.logfiles import LogFiles
     from penstock.store.memory import MemoryBlobs, MemoryStore
 
     with tempfile.TemporaryDirectory(prefix="penstock-logs-") as folder:
-        log_book = LogFiles(Path(folder))
+        log_book, blobs = LogFiles(Path(folder)), MemoryBlobs()
+        pools = WarmPools(Path(folder) / "serving", blobs)
 
         def executors(read_secret: ReadSecret) -> tuple[Executor, ...]:
             # Commands need a directory that outlives the server, which this store has not.
-            return (InlineExecutor({}, log_book, read_secret),)
+            return InlineExecutor(_functions(), log_book, read_secret), pools
 
-        yield Stores(MemoryStore(), MemoryBlobs(), secrets.token_bytes(32), log_book, executors)
+        yield Stores(MemoryStore(), blobs, secrets.token_bytes(32), log_book, pools, executors)
+
+
+def _functions() -> dict[str, Function]:
+    """What steps of kind `call` can call."""
+    return {name: function for dialect in DIALECTS for name, function in dialect.functions.items()}
 
 
 STORES: Mapping[str, OpenStores] = {"sqlite": _sqlite, "memory": _memory}

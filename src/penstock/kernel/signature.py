@@ -155,15 +155,21 @@ def _array(element: Callable[[Field, Value, str], Value]) -> Callable[[Field, Va
     return check
 
 
+def _file(field: Field, value: Value, where: str = "") -> Value:
+    if isinstance(value, str) or (isinstance(value, dict) and isinstance(value.get("file"), str)):
+        return value
+    raise _wrong(field, value, where)
+
+
 _CHECKS: Final[dict[FieldType, Any]] = {
     FieldType.INT: _int,
     FieldType.DOUBLE: _double,
     FieldType.STRING: _string,
     FieldType.BOOL: _bool,
     FieldType.DICT: _dict,
-    FieldType.FILE: _string,
+    FieldType.FILE: _file,
     FieldType.ARRAY_INT: _array(_int),
     FieldType.ARRAY_DOUBLE: _array(_double),
     FieldType.ARRAY_STRING: _array(_string),
-    FieldType.ARRAY_FILE: _array(_string),
+    FieldType.ARRAY_FILE: _array(_file),
 }

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from penstock.services.logs import Logs
     from penstock.services.metrics import Metrics
     from penstock.services.runs.service import Runs
+    from penstock.services.serving import Serving
     from penstock.services.triggers import Triggers
 
 __all__ = ["Services"]
@@ -35,6 +36,7 @@ class Services:
     secrets: Secrets
     circuits: "Circuits"
     runs: "Runs"
+    serving: "Serving"
     triggers: "Triggers"
     logs: "Logs"
     metrics: "Metrics"

@@ -10,8 +10,11 @@ from starlette.requests import HTTPConnection
 from penstock.api.shared.operation import Operation
 from penstock.kernel.errors import ERRORS, PenstockError
 from penstock.kernel.principal import Principal
+from penstock.kernel.runs import Result
 from penstock.kernel.scope import Scope
 from penstock.kernel.triggers import Firing
+from penstock.kernel.values import Value
+from penstock.ports.executor import Task
 from penstock.services.documents import Kind
 from penstock.services.runs.submission import Submission
 from penstock.services.services import Services
@@ -38,6 +41,9 @@ Authenticate = Callable[[HTTPConnection, Services], Awaitable[tuple[Principal, S
 Launch = Callable[[Services, str, Firing], Awaitable[Submission | None]]
 """Returns what to run for a document whose trigger fired; None lets that time pass."""
 
+Function = Callable[[Value, Task], Result | Awaitable[Result]]
+"""Work of steps of kind `call`: takes the evaluated spec, and the task."""
+
 
 Beside = Callable[[Services], AbstractAsyncContextManager[None]]
 """Opens what goes on beside the calls, such as taking up what a crash cut off, and ends it with the server."""
@@ -56,6 +62,7 @@ class Dialect:
         authenticate: who is calling, in what scope.
         kinds: the documents it owns.
         launcher: what a trigger of its documents starts when it fires.
+        functions: what its steps of kind `call` call, by names no other dialect uses.
         aliases: `(other prefix, prefix)`: operations below the second are also served below the first.
         beside: what goes on beside the calls, from before the first until after the last.
     """
@@ -69,6 +76,7 @@ class Dialect:
     kinds: tuple[Kind[Any], ...] = ()
     aliases: tuple[tuple[str, str], ...] = ()
     launcher: Launch | None = None
+    functions: Mapping[str, Function] = field(default_factory=dict)
     beside: Beside | None = None
 
     def __post_init__(self) -> None:
