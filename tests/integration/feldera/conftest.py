@@ -11,6 +11,7 @@ import uvicorn
 
 from penstock.api.feldera import DIALECT
 from penstock.api.shared.app import build_app
+from penstock.execute.pool.pools import WarmPools
 from penstock.services.artifacts import Artifacts
 from penstock.services.circuits.service import Circuits
 from penstock.services.documents import Documents
@@ -18,7 +19,9 @@ from penstock.services.identity import Identity
 from penstock.services.logs import Logs
 from penstock.services.metrics import Metrics
 from penstock.services.runs.service import Runs
+from penstock.services.secrets import Secrets
 from penstock.services.services import Services
+from penstock.services.serving import Serving
 from penstock.services.timekeeper import SystemClock
 from penstock.services.triggers import Triggers
 from penstock.store.logfiles import LogFiles
@@ -54,8 +57,10 @@ class Server:
             blobs=MemoryBlobs(),
             documents=documents,
             identity=Identity(documents, owner_key=self.owner_key, pepper=bytes(32)),
+            secrets=Secrets(documents, bytes(32)),
             circuits=self.circuits,
             runs=(runs := Runs(self.store, MemoryBlobs(), clock, ())),
+            serving=Serving(self.store, clock, WarmPools(Path("unused"), MemoryBlobs()), LogFiles(Path("unused"))),
             triggers=Triggers(self.store, clock, runs),
             logs=Logs(LogFiles(Path("unused"))),
             metrics=Metrics(self.store, clock),
