@@ -135,6 +135,8 @@ class Surroundings:
         log: (level, message), level one of DEBUG, INFO, WARN, ERROR. Lines appear in the run's log.
         count: (name, increment) adds to a metric of the stage.
         is_preview: nobody wants more than a few records.
+        token: unlike that of any other attempt; goes into names of what is not whole yet.
+        will_make: told of a path before it is made, so that it goes away if the process dies.
     """
 
     stage: str
@@ -146,6 +148,8 @@ class Surroundings:
     log: Callable[[str, str], None] = _drop
     count: Callable[[str, int], None] = _drop
     is_preview: bool = False
+    token: str = "run"
+    will_make: Callable[[str], None] = _drop
 
 
 class Transform(Protocol):
