@@ -11,7 +11,7 @@ Every operation is served below `/v2.1` and `/v2` alike.
 """
 
 from penstock.api.shared.dialect import Dialect
-from penstock.api.ubiops import auth, errors, kinds, operations
+from penstock.api.ubiops import auth, beside, errors, kinds, operations
 
 __all__ = ["DIALECT"]
 
@@ -23,5 +23,6 @@ DIALECT = Dialect(
     error_body=errors.error_body,
     authenticate=auth.authenticate,
     kinds=kinds.ALL,
+    beside=beside.opened,
     aliases=(("/v2", "/v2.1"),),
 )

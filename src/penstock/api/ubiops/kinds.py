@@ -12,6 +12,7 @@ from penstock.services.documents import Kind
 
 __all__ = [
     "ALL",
+    "AUDIT",
     "DATA_TYPES",
     "DEPLOYMENT",
     "ENVIRONMENT",
@@ -26,8 +27,10 @@ __all__ = [
     "RETENTION_S",
     "REVISION",
     "STRUCTURED",
+    "VARIABLE",
     "VERSION",
     "AttachmentBody",
+    "AuditBody",
     "DeploymentBody",
     "EnvironmentBody",
     "FieldBody",
@@ -40,6 +43,7 @@ __all__ = [
     "RevisionBody",
     "SourceBody",
     "TagBody",
+    "VariableBody",
     "VersionBody",
 ]
 
@@ -150,18 +154,19 @@ class RevisionBody(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         package: digest of the zip that was uploaded, as it came; None for an empty revision.
-        code: digest of a zip of the package's own files, at its root and without what else was in the upload: what
-            workers load (`ports.workers.PoolSpec.package`). Equal files have equal digests.
+        root: the folder inside the zip that is the package, without a slash at its end; empty for the zip's own root.
         file_name: what the upload called it.
+        module: the file of the package that is loaded.
+        variables: what the package's `ubiops.yaml` sets.
         status: `queued`, `building`, `success` or `failed`.
-        requirements: digest of the package's `requirements.txt`, if it has one with content.
     """
 
     version_id: str
     package: str | None = None
-    code: str | None = None
+    root: str = ""
     file_name: str = ""
-    requirements: str | None = None
+    module: str = "deployment.py"
+    variables: dict[str, str] = {}
     status: str = "queued"
     error_message: str | None = None
     created_by: str = ""
@@ -169,8 +174,20 @@ class RevisionBody(msgspec.Struct, frozen=True, kw_only=True):
     has_requests_method: bool = False
 
 
+class VariableBody(msgspec.Struct, frozen=True, kw_only=True):
+    """An environment variable; the document is named `<owner id>/<title>`, and a secret's text is with the secrets.
+
+    owner_id: of the project, deployment, deployment version or environment tag that has it.
+    """
+
+    title: str
+    owner_id: str
+    value: str = ""
+    is_secret: bool = False
+
+
 class EnvironmentBody(msgspec.Struct, frozen=True, kw_only=True):
-    """An environment that somebody made; its name is the document's. The system's own are not kept: see `machines`."""
+    """An environment that somebody made; its name is the document's. The system's own are in `environments`."""
 
     display_name: str = ""
     description: str = ""
@@ -184,6 +201,7 @@ class TagBody(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         package: digest of the uploaded zip with dependency files.
+        requirements: the lines of the requirements.txt in it.
         status: `unavailable`, `queued`, `building`, `success` or `failed`.
         build_id: what the older model calls the build of this revision.
     """
@@ -194,7 +212,9 @@ class TagBody(msgspec.Struct, frozen=True, kw_only=True):
     base_environment_tag: str | None = None
     package: str | None = None
     file_name: str = ""
-    requirements: str | None = None
+    requirements: tuple[str, ...] = ()
+    variables: dict[str, str] = {}
+    size_bytes: int = 0
     status: str = "unavailable"
     error_message: str | None = None
     created_by: str = ""
@@ -269,6 +289,17 @@ class PipelineVersionBody(msgspec.Struct, frozen=True, kw_only=True):
     attachments: tuple[AttachmentBody, ...] = ()
 
 
+class AuditBody(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that was done. parent: what the thing is part of, as `<type>/<name>`; empty if of nothing."""
+
+    action: str
+    user: str
+    object_type: str
+    object_name: str
+    event: str
+    parent: str = ""
+
+
 ORGANIZATION = Kind("ubiops.organization", OrganizationBody, noun="Organization")
 PROJECT = Kind("ubiops.project", ProjectBody, ("organization",), noun="Project")
 DEPLOYMENT = Kind("ubiops.deployment", DeploymentBody, ("supports_request_format",), noun="Deployment")
@@ -276,6 +307,8 @@ VERSION = Kind("ubiops.version", VersionBody, ("deployment_id", "title", "status
 REVISION = Kind("ubiops.revision", RevisionBody, ("version_id", "status", "package"), noun="Revision")
 ENVIRONMENT = Kind("ubiops.environment", EnvironmentBody, noun="Environment")
 ENVIRONMENT_TAG = Kind("ubiops.environment-tag", TagBody, ("environment_id", "title"), noun="Environment tag")
+AUDIT = Kind("ubiops.audit", AuditBody, ("object_type", "object_name", "action", "parent"), noun="Audit entry")
+VARIABLE = Kind("ubiops.variable", VariableBody, ("owner_id",), noun="Environment variable")
 PIPELINE = Kind("ubiops.pipeline", PipelineBody, noun="Pipeline")
 PIPELINE_VERSION = Kind(
     "ubiops.pipeline-version", PipelineVersionBody, ("pipeline_id", "title"), noun="Pipeline version"
@@ -289,6 +322,8 @@ ALL: tuple[Kind[Any], ...] = (
     REVISION,
     ENVIRONMENT,
     ENVIRONMENT_TAG,
+    VARIABLE,
+    AUDIT,
     PIPELINE,
     PIPELINE_VERSION,
 )

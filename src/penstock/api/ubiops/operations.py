@@ -6,6 +6,15 @@ Source: the calls of the released clients 4.12.0 to 4.15.0 and of their command 
 from typing import Final
 
 from penstock.api.shared.operation import STREAM, Bytes, Json, Operation
+from penstock.api.ubiops.handlers import (
+    deployments,
+    pipeline_versions,
+    pipelines,
+    projects,
+    revisions,
+    server,
+    versions,
+)
 from penstock.kernel.principal import Role
 
 __all__ = ["ALL"]
@@ -14,8 +23,8 @@ R, W, OWNER = Role.READER, Role.WRITER, Role.OWNER
 JSON = Json(max_bytes=16 << 20)
 INPUT = Bytes(max_bytes=64 << 20)
 """The data of requests, as JSON or text."""
-UPLOAD = Bytes(max_bytes=(512 << 20) + (64 << 10))
-"""A zip, and the form around it."""
+UPLOAD = STREAM
+"""A zip, and the form around it: read as it comes."""
 
 B = "/v2.1"
 P = f"{B}/projects/{{project}}"
@@ -28,10 +37,10 @@ T = f"{E}/tags/{{tag}}"
 
 ALL: Final = (
     # the server, and who is calling
-    Operation("GET", f"{B}/status", None, None),
-    Operation("POST", f"{B}/authorize", None, None, JSON),
-    Operation("POST", f"{B}/oauth/sign-in", None, None, JSON),
-    Operation("GET", f"{B}/user", None, R),
+    Operation("GET", f"{B}/status", server.status, None),
+    Operation("POST", f"{B}/authorize", server.authorize, None, JSON),
+    Operation("POST", f"{B}/oauth/sign-in", server.provider, None, JSON),
+    Operation("GET", f"{B}/user", server.user, R),
     Operation("POST", f"{B}/user", None, W, JSON),
     Operation("DELETE", f"{B}/user", None, W),
     Operation("GET", f"{B}/permissions", None, R),
@@ -39,10 +48,10 @@ ALL: Final = (
     Operation("GET", f"{B}/template-deployments", None, R),
     Operation("GET", f"{B}/vouchers/{{code}}", None, R),
     # organisations
-    Operation("GET", f"{B}/organizations", None, R),
-    Operation("POST", f"{B}/organizations", None, OWNER, JSON),
-    Operation("GET", f"{B}/organizations/{{organization}}", None, R),
-    Operation("PATCH", f"{B}/organizations/{{organization}}", None, OWNER, JSON),
+    Operation("GET", f"{B}/organizations", projects.list_organizations, R),
+    Operation("POST", f"{B}/organizations", projects.create_organization, OWNER, JSON, status=201),
+    Operation("GET", f"{B}/organizations/{{organization}}", projects.get_organization, R),
+    Operation("PATCH", f"{B}/organizations/{{organization}}", projects.update_organization, OWNER, JSON),
     Operation("GET", f"{B}/organizations/{{organization}}/resources", None, R),
     Operation("GET", f"{B}/organizations/{{organization}}/usage", None, R),
     Operation("GET", f"{B}/organizations/{{organization}}/users", None, R),
@@ -51,11 +60,11 @@ ALL: Final = (
     Operation("PATCH", f"{B}/organizations/{{organization}}/users/{{id}}", None, OWNER, JSON),
     Operation("DELETE", f"{B}/organizations/{{organization}}/users/{{id}}", None, OWNER),
     # projects
-    Operation("GET", f"{B}/projects", None, R),
-    Operation("POST", f"{B}/projects", None, W, JSON),
-    Operation("GET", f"{P}", None, R),
-    Operation("PATCH", f"{P}", None, W, JSON),
-    Operation("DELETE", f"{P}", None, W),
+    Operation("GET", f"{B}/projects", projects.list_all, R),
+    Operation("POST", f"{B}/projects", projects.create, W, JSON, status=201),
+    Operation("GET", f"{P}", projects.get, R),
+    Operation("PATCH", f"{P}", projects.update, W, JSON),
+    Operation("DELETE", f"{P}", projects.delete, W, status=204),
     Operation("GET", f"{P}/resources", None, R),
     Operation("GET", f"{P}/usage", None, R),
     Operation("GET", f"{P}/quotas", None, R),
@@ -74,11 +83,11 @@ ALL: Final = (
     Operation("PATCH", f"{P}/environment-variables/{{id}}", None, W, JSON),
     Operation("DELETE", f"{P}/environment-variables/{{id}}", None, W),
     # deployments
-    Operation("GET", f"{P}/deployments", None, R),
-    Operation("POST", f"{P}/deployments", None, W, JSON),
-    Operation("GET", f"{P}/deployments/{{deployment}}", None, R),
-    Operation("PATCH", f"{P}/deployments/{{deployment}}", None, W, JSON),
-    Operation("DELETE", f"{P}/deployments/{{deployment}}", None, W),
+    Operation("GET", f"{P}/deployments", deployments.list_all, R),
+    Operation("POST", f"{P}/deployments", deployments.create, W, JSON, status=201),
+    Operation("GET", f"{P}/deployments/{{deployment}}", deployments.get, R),
+    Operation("PATCH", f"{P}/deployments/{{deployment}}", deployments.update, W, JSON),
+    Operation("DELETE", f"{P}/deployments/{{deployment}}", deployments.delete, W, status=204),
     Operation("GET", f"{D}/audit", None, R),
     Operation("GET", f"{D}/environment-variables", None, R),
     Operation("POST", f"{D}/environment-variables", None, W, JSON),
@@ -87,22 +96,22 @@ ALL: Final = (
     Operation("DELETE", f"{D}/environment-variables/{{id}}", None, W),
     Operation("POST", f"{D}/copy-environment-variables", None, W, JSON),
     # deployment versions
-    Operation("GET", f"{D}/versions", None, R),
-    Operation("POST", f"{D}/versions", None, W, JSON),
-    Operation("GET", f"{D}/versions/{{version}}", None, R),
-    Operation("PATCH", f"{D}/versions/{{version}}", None, W, JSON),
-    Operation("DELETE", f"{D}/versions/{{version}}", None, W),
+    Operation("GET", f"{D}/versions", versions.list_all, R),
+    Operation("POST", f"{D}/versions", versions.create, W, JSON, status=201),
+    Operation("GET", f"{D}/versions/{{version}}", versions.get, R),
+    Operation("PATCH", f"{D}/versions/{{version}}", versions.update, W, JSON),
+    Operation("DELETE", f"{D}/versions/{{version}}", versions.delete, W, status=204),
     Operation("GET", f"{V}/environment-variables", None, R),
     Operation("POST", f"{V}/environment-variables", None, W, JSON),
     Operation("GET", f"{V}/environment-variables/{{id}}", None, R),
     Operation("PATCH", f"{V}/environment-variables/{{id}}", None, W, JSON),
     Operation("DELETE", f"{V}/environment-variables/{{id}}", None, W),
     Operation("POST", f"{V}/copy-environment-variables", None, W, JSON),
-    Operation("GET", f"{V}/revisions", None, R),
-    Operation("POST", f"{V}/revisions", None, W, UPLOAD),
-    Operation("GET", f"{V}/revisions/{{id}}", None, R),
-    Operation("GET", f"{V}/revisions/{{id}}/download", None, R),
-    Operation("POST", f"{V}/revisions/{{id}}/rebuild", None, W, JSON),
+    Operation("GET", f"{V}/revisions", revisions.list_all, R),
+    Operation("POST", f"{V}/revisions", revisions.upload, W, UPLOAD, status=201),
+    Operation("GET", f"{V}/revisions/{{id}}", revisions.get, R),
+    Operation("GET", f"{V}/revisions/{{id}}/download", revisions.download, R),
+    Operation("POST", f"{V}/revisions/{{id}}/rebuild", revisions.rebuild, W, JSON, status=201),
     Operation("GET", f"{V}/instances", None, R),
     Operation("GET", f"{V}/instances/{{id}}", None, R),
     Operation("PATCH", f"{V}/instances/{{id}}", None, W, JSON),
@@ -163,17 +172,17 @@ ALL: Final = (
     Operation("GET", f"{NV}/object-requests/{{id}}/input", None, R),
     Operation("GET", f"{NV}/object-requests/{{id}}/output", None, R),
     # pipelines and their versions
-    Operation("GET", f"{P}/pipelines", None, R),
-    Operation("POST", f"{P}/pipelines", None, W, JSON),
-    Operation("GET", f"{P}/pipelines/{{pipeline}}", None, R),
-    Operation("PATCH", f"{P}/pipelines/{{pipeline}}", None, W, JSON),
-    Operation("DELETE", f"{P}/pipelines/{{pipeline}}", None, W),
+    Operation("GET", f"{P}/pipelines", pipelines.list_all, R),
+    Operation("POST", f"{P}/pipelines", pipelines.create, W, JSON, status=201),
+    Operation("GET", f"{P}/pipelines/{{pipeline}}", pipelines.get, R),
+    Operation("PATCH", f"{P}/pipelines/{{pipeline}}", pipelines.update, W, JSON),
+    Operation("DELETE", f"{P}/pipelines/{{pipeline}}", pipelines.delete, W, status=204),
     Operation("GET", f"{N}/audit", None, R),
-    Operation("GET", f"{N}/versions", None, R),
-    Operation("POST", f"{N}/versions", None, W, JSON),
-    Operation("GET", f"{N}/versions/{{version}}", None, R),
-    Operation("PATCH", f"{N}/versions/{{version}}", None, W, JSON),
-    Operation("DELETE", f"{N}/versions/{{version}}", None, W),
+    Operation("GET", f"{N}/versions", pipeline_versions.list_all, R),
+    Operation("POST", f"{N}/versions", pipeline_versions.create, W, JSON, status=201),
+    Operation("GET", f"{N}/versions/{{version}}", pipeline_versions.get, R),
+    Operation("PATCH", f"{N}/versions/{{version}}", pipeline_versions.update, W, JSON),
+    Operation("DELETE", f"{N}/versions/{{version}}", pipeline_versions.delete, W, status=204),
     Operation("GET", f"{NV}/objects/{{object}}/environment-variables", None, R),
     # environments, with tags
     Operation("GET", f"{P}/environments", None, R),

@@ -20,6 +20,7 @@ __all__ = [
     "Field",
     "Mapping",
     "Object",
+    "OrganizationCreate",
     "PipelineCreate",
     "PipelineUpdate",
     "PipelineVersionCreate",
@@ -27,6 +28,7 @@ __all__ = [
     "ProjectCreate",
     "ProjectUpdate",
     "Shape",
+    "SignIn",
     "Source",
     "VersionCreate",
     "VersionUpdate",
@@ -100,7 +102,7 @@ class ProjectUpdate(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str | UnsetType = UNSET
     advanced_permissions: bool | UnsetType = UNSET
-    credits: float | None | UnsetType = UNSET
+    credits: float | UnsetType | None = UNSET
     suspend: bool | UnsetType = UNSET
     cors_origins: tuple[str, ...] | UnsetType = UNSET
     labels: dict[str, Any] | UnsetType = UNSET
@@ -249,12 +251,26 @@ class PipelineVersionUpdate(msgspec.Struct, frozen=True, kw_only=True):
     labels: dict[str, Any] | UnsetType = UNSET
     request_retention_time: int | UnsetType = UNSET
     request_retention_mode: str | UnsetType = UNSET
-    metadata: dict[str, Any] | None | UnsetType = UNSET
-    objects: tuple[Object, ...] | None | UnsetType = UNSET
-    attachments: tuple[Attachment, ...] | None | UnsetType = UNSET
+    metadata: dict[str, Any] | UnsetType | None = UNSET
+    objects: tuple[Object, ...] | UnsetType | None = UNSET
+    attachments: tuple[Attachment, ...] | UnsetType | None = UNSET
 
 
 class PipelineVersionCreate(PipelineVersionUpdate, frozen=True, kw_only=True):
     """POST of a pipeline version."""
 
     version: str
+
+
+class SignIn(msgspec.Struct, frozen=True, kw_only=True):
+    """POST /authorize. token: of the second factor, which nobody has here."""
+
+    email: str
+    password: str
+    token: str | None = None
+
+
+class OrganizationCreate(msgspec.Struct, frozen=True, kw_only=True):
+    """POST and PATCH of an organisation; the rest of what clients send is about contracts."""
+
+    name: str

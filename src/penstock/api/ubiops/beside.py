@@ -1,0 +1,38 @@
+"""What goes on beside the calls while the server runs: builds of revisions, and what a crash cut off of them."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from penstock.api.ubiops.building import Builds
+from penstock.services.services import Services
+
+__all__ = ["Standing", "opened", "standing"]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a server of this dialect has beside its services."""
+
+    builds: Builds
+
+
+_STANDING: Final[dict[int, Standing]] = {}
+
+
+@asynccontextmanager
+async def opened(services: Services) -> AsyncIterator[None]:
+    """Take up what was cut off, and end with the server."""
+    made = _STANDING[id(services)] = Standing(Builds(services))
+    try:
+        await made.builds.take_up()
+        yield
+    finally:
+        del _STANDING[id(services)]
+        await made.builds.close()
+
+
+def standing(services: Services) -> Standing:
+    """Return what belongs to these services while they are open."""
+    return _STANDING[id(services)]

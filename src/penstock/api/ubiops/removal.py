@@ -1,0 +1,127 @@
+"""Taking things away with all that is theirs, and refusing to while something else needs them."""
+
+from typing import Any, Final
+
+from penstock.api.ubiops.catalogue import Project, all_of, equals
+from penstock.api.ubiops.kinds import (
+    ALL,
+    ORGANIZATION,
+    PIPELINE,
+    PIPELINE_VERSION,
+    PROJECT,
+    REVISION,
+    VARIABLE,
+    VERSION,
+    DeploymentBody,
+    PipelineBody,
+    PipelineVersionBody,
+    VariableBody,
+    VersionBody,
+)
+from penstock.api.ubiops.variables import secret_name
+from penstock.kernel.errors import NotFound, WrongState
+from penstock.kernel.query import Predicate
+from penstock.kernel.records import Delete, Write
+from penstock.kernel.scope import Scope
+from penstock.services.documents import Document, Kind
+from penstock.services.services import Services
+
+__all__ = [
+    "remove_deployment",
+    "remove_pipeline",
+    "remove_pipeline_version",
+    "remove_project",
+    "remove_rows",
+    "remove_variables",
+    "remove_version",
+    "users_of",
+]
+
+_BATCH: Final = 500
+
+
+async def remove_rows(
+    services: Services, kind: Kind[Any], scope: Scope, where: Predicate | None = None, *, also: tuple[Write, ...] = ()
+) -> None:
+    """Remove all documents that a condition names."""
+    rows = await all_of(services.documents, kind, scope, where)
+    for start in range(0, len(rows), _BATCH):
+        await services.store.commit(*(Delete(kind.name, row.id) for row in rows[start : start + _BATCH]))
+    if also:
+        await services.store.commit(*also)
+
+
+async def remove_variables(services: Services, project: Project, owner_id: str) -> None:
+    """Remove an owner's environment variables, with the texts of the secret ones."""
+    for variable in await all_of(services.documents, VARIABLE, project.scope, equals("owner_id", owner_id)):
+        await remove_variable(services, project, variable)
+
+
+async def remove_variable(services: Services, project: Project, variable: Document[VariableBody]) -> None:
+    """Remove an environment variable."""
+    await services.documents.delete(variable)
+    if variable.body.is_secret:
+        try:
+            await services.secrets.delete(project.scope, secret_name(variable))
+        except NotFound:
+            return
+
+
+async def users_of(services: Services, project: Project, reference: str, version_id: str | None = None) -> list[str]:
+    """Return the pipelines with an object that refers to a deployment or pipeline, or to that version of it."""
+    users = []
+    for version in await all_of(services.documents, PIPELINE_VERSION, project.scope):
+        for each in version.body.objects:
+            if each.reference == reference and (version_id is None or each.version_id == version_id):
+                pipeline = await services.documents.get(PIPELINE, version.body.pipeline_id)
+                users.append(f"{pipeline.name} ({version.body.title})")
+                break
+    return users
+
+
+async def remove_version(services: Services, project: Project, version: Document[VersionBody]) -> None:
+    """Remove a version of a deployment with its workers, its code and its variables."""
+    await services.documents.delete(version)
+    await services.serving.remove(version.id)
+    await remove_rows(services, REVISION, project.scope, equals("version_id", version.id))
+    await remove_variables(services, project, version.id)
+
+
+async def remove_deployment(services: Services, project: Project, deployment: Document[DeploymentBody]) -> None:
+    """Remove a deployment with its versions. Raises: WrongState while a pipeline needs it."""
+    if users := await users_of(services, project, deployment.id):
+        raise WrongState(
+            f"Deployment {deployment.name!r} cannot be deleted: it is used by the pipeline{'s'[: len(users) > 1]} "
+            f"{', '.join(users)}"
+        )
+    await services.documents.delete(deployment)
+    for version in await all_of(services.documents, VERSION, project.scope, equals("deployment_id", deployment.id)):
+        await remove_version(services, project, version)
+    await remove_variables(services, project, deployment.id)
+
+
+async def remove_pipeline_version(services: Services, project: Project, version: Document[PipelineVersionBody]) -> None:
+    """Remove a version of a pipeline."""
+    await services.documents.delete(version)
+
+
+async def remove_pipeline(services: Services, project: Project, pipeline: Document[PipelineBody]) -> None:
+    """Remove a pipeline with its versions. Raises: WrongState while another pipeline needs it."""
+    if users := await users_of(services, project, pipeline.id):
+        raise WrongState(f"Pipeline {pipeline.name!r} cannot be deleted: it is used by {', '.join(users)}")
+    await services.documents.delete(pipeline)
+    where = equals("pipeline_id", pipeline.id)
+    for version in await all_of(services.documents, PIPELINE_VERSION, project.scope, where):
+        await remove_pipeline_version(services, project, version)
+
+
+async def remove_project(services: Services, project: Project) -> None:
+    """Remove a project with everything in it."""
+    await services.documents.delete(project.document)
+    for version in await all_of(services.documents, VERSION, project.scope):
+        await services.serving.remove(version.id)
+    for secret in await services.secrets.list(project.scope):
+        await services.secrets.delete(project.scope, secret.name)
+    for kind in ALL:
+        if kind not in (PROJECT, ORGANIZATION):
+            await remove_rows(services, kind, project.scope)
