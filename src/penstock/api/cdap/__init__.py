@@ -7,7 +7,7 @@
 - `deployment` `removal`     apps come and go
 - `pipelines` `lower`        pipelines to graphs
 - `launching` `arguments`    from an app and arguments to a run
-- `schedules`                what starts runs by itself
+- `schedules` `firing`       what starts runs by itself; `constraints` `triggering` what holds it back and is passed on
 - `project`                  what is kept to what is shown
 - `errors` `auth`            statuses and texts; keys
 - `handlers`                 one module per resource
@@ -15,7 +15,7 @@
 Everything below `/v3` is also served below `/api/v3`, which is where Data Fusion publishes it.
 """
 
-from penstock.api.cdap import auth, errors, kinds, operations
+from penstock.api.cdap import auth, errors, firing, kinds, operations
 from penstock.api.shared.dialect import Dialect
 
 __all__ = ["DIALECT"]
@@ -28,5 +28,7 @@ DIALECT = Dialect(
     error_body=errors.error_body,
     authenticate=auth.authenticate,
     kinds=kinds.ALL,
+    launcher=firing.launch,
+    beside=firing.watch_runs,
     aliases=(("/api/v3", "/v3"), ("/v1/projects", "/v1beta1/projects")),
 )

@@ -15,7 +15,7 @@ from penstock.api.cdap.kinds import APP, VERSION, AppBody, VersionBody
 from penstock.api.cdap.names import BATCH_ARTIFACT, STREAMING_ARTIFACT
 from penstock.api.cdap.pipelines import check_pipeline
 from penstock.api.cdap.runids import new_run_id
-from penstock.api.cdap.schedules import deploy_schedule
+from penstock.api.cdap.schedules import check_cron, deploy_schedule
 from penstock.api.cdap.versions import is_alias
 from penstock.api.cdap.wire import AppRequest, read
 from penstock.kernel.errors import AlreadyExists, Conflict, Invalid, NotFound
@@ -80,6 +80,8 @@ async def deploy(
     else:
         config = config_of(wanted)
         config_text = msgspec.json.encode(config).decode()
+    if config.get("schedule") and artifact["name"] == BATCH_ARTIFACT:
+        check_cron(config["schedule"])
     await check_pipeline(services, place, artifact["name"], config)
     app = await _find(services, place, name)
     _check_parent(wanted.parent_version, app)

@@ -15,23 +15,28 @@ __all__ = [
     "CONNECTION",
     "DRAFT",
     "INSTANCE",
+    "JOB",
     "NAMESPACE",
     "PREFERENCES",
     "PREVIEW",
     "PROFILE",
     "SCHEDULE",
     "VERSION",
+    "WATCH",
     "AppBody",
     "ArtifactBody",
+    "Cause",
     "ConnectionBody",
     "DraftBody",
     "InstanceBody",
+    "JobBody",
     "NamespaceBody",
     "PreferencesBody",
     "PreviewBody",
     "ProfileBody",
     "ScheduleBody",
     "VersionBody",
+    "WatchBody",
 ]
 
 
@@ -83,10 +88,9 @@ class ScheduleBody(msgspec.Struct, frozen=True, kw_only=True):
     """A schedule; the document is named `<app>/<schedule>`.
 
     Attributes:
-        trigger: as it was sent. triggers: ids of the triggers that let it fire, and what each stands for.
-        met: of a composite, which members have fired since it last started a run, with what they found.
-        waiting: firings that a constraint holds back.
-        watches: programs it waits for, `<namespace>/<app>/<type>/<program>`, each between two bars.
+        trigger: as it was sent. Its members are named by their places: `` for the whole, `0`, `0.1`, … inside it.
+        triggers: ids of the house's triggers that let it fire at times, and the member each stands for.
+        met: of a composite, which members have fired since it last started a run, and what by.
     """
 
     app: str
@@ -100,9 +104,42 @@ class ScheduleBody(msgspec.Struct, frozen=True, kw_only=True):
     timeout_ms: int = 86_400_000
     is_enabled: bool = False
     triggers: dict[str, str] = msgspec.field(default_factory=dict)
-    met: dict[str, Any] = msgspec.field(default_factory=dict)
-    watches: str = ""
+    met: dict[str, Cause] = msgspec.field(default_factory=dict)
     suspended_us: int | None = None
+
+
+class Cause(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Why a member of a schedule's trigger fired: a time, or a run that ended."""
+
+    at_us: int
+    run: str | None = None
+
+
+class WatchBody(msgspec.Struct, frozen=True, kw_only=True):
+    """A member of a schedule's trigger that waits for a program's runs to end.
+
+    program: `<namespace>/<app>/<type>/<program>`. schedule, scope: of the schedule. seen_us: runs that ended before or
+    then are done with.
+    """
+
+    program: str
+    schedule: str
+    scope: str
+    member: str
+    statuses: list[str]
+    seen_us: int
+
+
+class JobBody(msgspec.Struct, frozen=True, kw_only=True):
+    """A schedule that has fired, and that a constraint holds back; a trigger of the same id looks at it again.
+
+    program: as in a watch, of what it would run.
+    """
+
+    schedule: str
+    program: str
+    causes: list[Cause]
+    fired_us: int
 
 
 class DraftBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -169,7 +206,10 @@ NAMESPACE = Kind("cdap.namespace", NamespaceBody, noun="namespace")
 APP = Kind("cdap.app", AppBody, ("artifact", "artifact_version", "made_us"), noun="application")
 VERSION = Kind("cdap.version", VersionBody, ("app", "version", "made_us"), noun="application version")
 PREFERENCES = Kind("cdap.preferences", PreferencesBody, noun="preferences")
-SCHEDULE = Kind("cdap.schedule", ScheduleBody, ("app", "watches", "is_enabled"), noun="schedule")
+SCHEDULE = Kind("cdap.schedule", ScheduleBody, ("app", "is_enabled"), noun="schedule")
+WATCH = Kind("cdap.watch", WatchBody, ("program", "schedule"), noun="watch")
+"""In the default scope, whosever the schedule is: a run that ends anywhere is looked for here."""
+JOB = Kind("cdap.job", JobBody, ("schedule", "program"), noun="scheduled run")
 DRAFT = Kind("cdap.draft", DraftBody, ("title", "updated_ms"), noun="draft")
 CONNECTION = Kind("cdap.connection", ConnectionBody, noun="connection")
 PROFILE = Kind("cdap.profile", ProfileBody, noun="profile")
@@ -183,6 +223,8 @@ ALL: tuple[Kind[Any], ...] = (
     VERSION,
     PREFERENCES,
     SCHEDULE,
+    WATCH,
+    JOB,
     DRAFT,
     CONNECTION,
     PROFILE,

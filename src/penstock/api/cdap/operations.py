@@ -18,6 +18,7 @@ from penstock.api.cdap.handlers import (
     preferences,
     profiles,
     programs,
+    schedules,
     securekeys,
     system,
 )
@@ -43,12 +44,19 @@ PLANE = "/v1beta1/projects/{project}/locations/{location}"
 TEXT = Bytes()
 
 
-def _of_programs(*operations: tuple[str, str, Handler, Role, Body]) -> tuple[Operation, ...]:
-    """Return operations on a program, at the app and at each of its versions."""
+def _of_apps(*operations: tuple[str, str, Handler, Role, Body]) -> tuple[Operation, ...]:
+    """Return operations on an app, and the same on each of its versions."""
     return tuple(
-        Operation(verb, f"{base}/{PROGRAM}{tail}", handler, role, body)
+        Operation(verb, f"{base}{tail}", handler, role, body)
         for base in (APP, VERSION)
         for verb, tail, handler, role, body in operations
+    )
+
+
+def _of_programs(*operations: tuple[str, str, Handler, Role, Body]) -> tuple[Operation, ...]:
+    """Return operations on a program, of an app and of each of its versions."""
+    return _of_apps(
+        *((verb, f"/{PROGRAM}{tail}", handler, role, body) for verb, tail, handler, role, body in operations)
     )
 
 
@@ -95,6 +103,9 @@ ALL: Final = (
         ("POST", "/runs/{run}/resume", programs.resume, W, NO_BODY),
         ("GET", "/runtimeargs", preferences.get, R, NO_BODY),
         ("PUT", "/runtimeargs", preferences.put, W, JSON),
+        ("GET", "/schedules", schedules.of_program, R, NO_BODY),
+        ("GET", "/nextruntime", schedules.next_run, R, NO_BODY),
+        ("GET", "/previousruntime", schedules.previous_run, R, NO_BODY),
     ),
     # many programs
     Operation("POST", f"{NS}/start", batch.start, W, JSON),
@@ -121,6 +132,20 @@ ALL: Final = (
     Operation("GET", f"{APP}/{PROGRAM}/preferences", preferences.get, R),
     Operation("PUT", f"{APP}/{PROGRAM}/preferences", preferences.put, W, JSON),
     Operation("DELETE", f"{APP}/{PROGRAM}/preferences", preferences.remove, W),
+    # schedules
+    *_of_apps(
+        ("GET", "/schedules", schedules.show_all, R, NO_BODY),
+        ("PUT", "/schedules/{schedule}", schedules.create, W, JSON),
+        ("GET", "/schedules/{schedule}", schedules.get, R, NO_BODY),
+        ("DELETE", "/schedules/{schedule}", schedules.remove, W, NO_BODY),
+        ("GET", "/schedules/{schedule}/status", schedules.status, R, NO_BODY),
+        ("POST", "/schedules/{schedule}/update", schedules.update, W, JSON),
+        ("POST", "/schedules/{schedule}/{action}", schedules.act, W, NO_BODY),
+    ),
+    Operation("GET", f"{NS}/schedules/trigger-type/program-status", schedules.triggered_by, R),
+    Operation("PUT", f"{NS}/schedules/re-enable", schedules.re_enable, W),
+    Operation("POST", f"{NS}/nextruntime", schedules.next_runs, R, JSON),
+    Operation("POST", f"{NS}/previousruntime", schedules.previous_runs, R, JSON),
     # secure keys
     Operation("GET", f"{NS}/securekeys", securekeys.show_all, R),
     Operation("PUT", f"{NS}/securekeys/{{key}}", securekeys.put, W, JSON),

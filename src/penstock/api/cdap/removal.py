@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 
 from penstock.api.cdap.entities import version_key
 from penstock.api.cdap.history import ACTIVE, face_of, runs_of_app, runs_where
-from penstock.api.cdap.kinds import PREFERENCES, SCHEDULE, VERSION, AppBody, ScheduleBody
+from penstock.api.cdap.kinds import PREFERENCES, SCHEDULE, VERSION, AppBody
 from penstock.api.cdap.names import app_entity
-from penstock.kernel.errors import Conflict, NotFound
+from penstock.api.cdap.schedules import remove_schedule
+from penstock.kernel.errors import Conflict
 from penstock.kernel.query import AllOf, Compare, Comparison, Predicate
 from penstock.kernel.scope import Scope
 from penstock.services.documents import Document
 from penstock.services.services import Services
 
-__all__ = ["check_idle", "remove_app", "remove_schedule", "remove_version"]
+__all__ = ["check_idle", "remove_app", "remove_version"]
 
 _TOGETHER = 64
 """How many runs are removed at a time."""
@@ -51,14 +51,6 @@ async def remove_version(services: Services, scope: Scope, app: str, version: st
     """Remove a version that is not the latest one. Raises: NotFound."""
     document = await services.documents.find(VERSION, scope, version_key(app, version))
     await services.documents.delete(document)
-
-
-async def remove_schedule(services: Services, schedule: Document[ScheduleBody]) -> None:
-    """Remove a schedule and what lets it fire."""
-    for trigger in schedule.body.triggers:
-        with suppress(NotFound):
-            await services.triggers.delete(trigger)
-    await services.documents.delete(schedule)
 
 
 async def _remove_preferences(services: Services, scope: Scope, app: str) -> None:
