@@ -201,7 +201,7 @@ class MetadataStoreContract:
 
         found = await pages(store, Query("toy.thing", HERE, order=Order(field, descending), limit=3))
 
-        places = [(_place(fields_of(record).get(field)), record.id) for record in found]
+        places = [(_place(fields_of(record).get(field)), record.created_at, record.id) for record in found]
         assert len({record.id for record in found}) == len(ranks) + 1
         assert all(a > b if descending else a < b for a, b in pairwise(places))
 

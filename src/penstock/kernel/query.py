@@ -100,22 +100,21 @@ Predicate = Compare | OneOf | IsNull | Not | AllOf | AnyOf
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """By one field, then by id in the same direction, so that no two records tie.
+    """By one field, then by creation, then by id, all in the same direction, so that no two records tie.
 
     Ascending: records without the field first, then integers, then text.
-    is_complete: every record of the kind was written with this column, set or unset; a store may rely on it.
     """
 
     field: str = "created_at"
     descending: bool = False
-    is_complete: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """The place of the last record of a page: its order field's value and its id."""
+    """The place of the last record of a page: its order field's value, its creation (µs since 1970) and its id."""
 
     value: IndexValue
+    created_at_us: int
     id: str
 
 

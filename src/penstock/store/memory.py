@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import AsyncIterator
 
 from penstock.kernel.errors import AlreadyExists, Conflict, NotFound, Unavailable
+from penstock.kernel.instants import unix_us
 from penstock.kernel.query import Cursor, Query, matches, sort_key
 from penstock.kernel.records import (
     Append,
@@ -65,12 +66,12 @@ class MemoryStore:
         self._check_open()
         order = query.order
 
-        def place(record: Record) -> tuple[tuple[int, int | str], str]:
-            return sort_key(fields_of(record).get(order.field)), record.id
+        def place(record: Record) -> tuple[tuple[int, int | str], int, str]:
+            return sort_key(fields_of(record).get(order.field)), unix_us(record.created_at), record.id
 
         found = sorted(self._matching(query), key=place, reverse=order.descending)
         if query.after:
-            start = (sort_key(query.after.value), query.after.id)
+            start = (sort_key(query.after.value), query.after.created_at_us, query.after.id)
             found = [
                 record for record in found if (place(record) < start if order.descending else place(record) > start)
             ]
@@ -79,7 +80,7 @@ class MemoryStore:
         if len(found) <= query.limit:
             return Page(page, None)
         last = page[-1]
-        return Page(page, Cursor(fields_of(last).get(order.field), last.id))
+        return Page(page, Cursor(fields_of(last).get(order.field), unix_us(last.created_at), last.id))
 
     async def count(self, query: Query) -> int:
         """Return how many records satisfy the predicate."""

@@ -12,6 +12,8 @@ Row = tuple[object, ...]
 
 THREAD_COUNT = 4
 BUSY_TIMEOUT_MS = 10_000
+CACHE_KIB = 16_384
+"""Most memory each connection keeps pages in."""
 
 
 class Readers:
@@ -28,9 +30,22 @@ class Readers:
         """Where `fetch` is to be called."""
         return self._executor
 
-    def fetch(self, sql: str, values: dict[str, object] | tuple[object, ...]) -> list[Row]:
+    def fetch(self, sql: str, values: dict[str, object] | tuple[object, ...] = ()) -> list[Row]:
         """Run one statement and return all its rows. Called in a thread of `executor`."""
         return self._connection().execute(sql, values).fetchall()
+
+    def pin(self) -> None:
+        """Let this thread's statements see the database as it is now, until `unpin` or the next `pin`."""
+        self.unpin()
+        connection = self._connection()
+        connection.execute("BEGIN")
+        connection.execute("SELECT 1 FROM fields LIMIT 1").fetchall()
+
+    def unpin(self) -> None:
+        """Let each of this thread's statements see the newest state again."""
+        connection = self._connection()
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
 
     def close(self) -> None:
         """Wait for what runs, then close all connections. Blocks; call it off the event loop."""
@@ -45,6 +60,7 @@ class Readers:
             connection.set_busy_timeout(BUSY_TIMEOUT_MS)
             # Only the writer moves the log into the database.
             connection.wal_autocheckpoint(0)
+            connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
             self._local.connection = connection
             self._connections.append(connection)
         return connection

@@ -7,28 +7,32 @@ the write-ahead log (ADR 0002).
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import apsw
 import msgspec
 import structlog
 
-from penstock.kernel.errors import Unavailable
+from penstock.kernel.errors import PenstockError, Unavailable
 from penstock.kernel.events import LogEvent
-from penstock.kernel.instants import from_unix_us
-from penstock.kernel.query import Cursor, IndexValue, Predicate, Query
+from penstock.kernel.instants import from_unix_us, unix_us
+from penstock.kernel.query import Cursor, Query
 from penstock.kernel.records import Fact, Page, Record, Write
 from penstock.kernel.scope import Scope
+from penstock.store.counts import Counts
+from penstock.store.lists import Lists, place_of
 from penstock.store.migrations import migrate, read_migrations
-from penstock.store.predicates import Statement, choose_rare, count_statement, estimates, select_statement
 from penstock.store.queries import query as named
 from penstock.store.reader import Readers, Row
+from penstock.store.texts import CHUNK, IndexTexts
 from penstock.store.writer import Writer
 
 __all__ = ["SqliteStore"]
 
 WAITING_LIMIT = 4096
 """Most transactions waiting for the writer; the next caller waits until there is room."""
+
+Answer = TypeVar("Answer")
 
 _log = structlog.get_logger("penstock.store")
 _columns = msgspec.json.Decoder(dict[str, int | str | None])
@@ -37,9 +41,11 @@ _columns = msgspec.json.Decoder(dict[str, int | str | None])
 class SqliteStore:
     """The metadata store over one file. Open it with `open`; one process at a time (see `lock`)."""
 
-    def __init__(self, file: Path, writer: Writer) -> None:
+    def __init__(self, file: Path, writer: Writer, counts: Counts) -> None:
         self._writer = writer
         self._readers = Readers(file)
+        self._lists = Lists(self._readers, counts)
+        self._indexing: asyncio.Task[None] | None = None
         self._room = asyncio.Semaphore(WAITING_LIMIT)
         self._is_closed = False
 
@@ -49,12 +55,13 @@ class SqliteStore:
 
         Raises: Unsupported if it was written by a newer release; Unavailable if it cannot be opened.
         """
-        writer = Writer(lambda: _connect(file))
+        counts = Counts()
+        writer = Writer(lambda: _connect(file), counts)
         try:
             await asyncio.to_thread(writer.start)
         except apsw.Error as error:
             raise Unavailable(f"the database {str(file)!r} cannot be opened: {error}", retryable=False) from error
-        return cls(file, writer)
+        return cls(file, writer, counts)
 
     async def commit(self, *writes: Write) -> tuple[int, ...]:
         """Apply all writes or none; return when they are on disk."""
@@ -75,17 +82,18 @@ class SqliteStore:
 
     async def select(self, query: Query) -> Page:
         """Return one page of records."""
-        rows = await self._fetch_by(query, select_statement)
+        rows = await self._read(self._lists.select, query)
+        if self._lists.wanted_texts and self._indexing is None:
+            self._indexing = asyncio.create_task(self._index_texts())
         records = tuple(_record(row) for row in rows[: query.limit])
         if len(rows) <= query.limit:
             return Page(records, None)
-        place: Any = rows[query.limit - 1][-1]
-        return Page(records, Cursor(place, records[-1].id))
+        place = place_of(rows[query.limit - 1][-1])
+        return Page(records, Cursor(place, unix_us(records[-1].created_at), records[-1].id))
 
     async def count(self, query: Query) -> int:
         """Return how many records satisfy the predicate."""
-        rows: list[Any] = await self._fetch_by(query, count_statement, is_count=True)
-        return int(rows[0][0])
+        return await self._read(self._lists.count, query)
 
     async def facts(
         self, stream: str, *, after: int = 0, limit: int = 1000, newest_first: bool = False
@@ -100,29 +108,45 @@ class SqliteStore:
         if self._is_closed:
             return
         self._is_closed = True
+        if self._indexing is not None:
+            self._indexing.cancel()
+            await asyncio.gather(self._indexing, return_exceptions=True)
         await asyncio.to_thread(self._readers.close)
         await asyncio.to_thread(self._writer.stop)
         _log.debug(LogEvent.STORE_CLOSED)
 
-    async def _fetch(self, sql: str, values: dict[str, object] | tuple[IndexValue, ...]) -> list[Row]:
+    async def _fetch(self, sql: str, values: dict[str, object]) -> list[Row]:
         self._check_open()
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._readers.executor, self._readers.fetch, sql, values)
 
-    async def _fetch_by(
-        self, query: Query, build: Callable[[Query, Predicate | None], Statement], *, is_count: bool = False
-    ) -> list[Row]:
-        """Ask how rare the values are that a query asks for, then ask the query itself, in one go."""
+    async def _read(self, answer: Callable[[Query], Answer], query: Query) -> Answer:
         self._check_open()
+        return await asyncio.get_running_loop().run_in_executor(self._readers.executor, answer, query)
 
-        def fetch() -> list[Row]:
-            counts: list[tuple[Predicate, int]] = []
-            for predicate, statement in estimates(query):
-                found: Any = self._readers.fetch(*statement)
-                counts.append((predicate, int(found[0][0])))
-            return self._readers.fetch(*build(query, choose_rare(counts, is_count=is_count)))
+    async def _index_texts(self) -> None:
+        """Index the texts of columns in which parts were looked for, a few records at a time."""
+        try:
+            while wanted := self._lists.wanted_texts:
+                place = wanted.pop()
+                await self._commit_own(IndexTexts(*place))  # from now on, writes are indexed as they come
+                key: dict[str, object] = dict(zip(("kind", "scope", "name"), place, strict=True))
+                number: Any = (await self._fetch(named("field"), key))[0][0]
+                found: Any = await self._fetch(named("records_of_field"), {"field": number})
+                records = [record for (record,) in found]
+                for start in range(0, len(records), CHUNK):
+                    await self._commit_own(IndexTexts(*place, tuple(records[start : start + CHUNK])))
+                await self._commit_own(IndexTexts(*place, is_last=True))
+                wanted.discard(place)
+        except PenstockError as error:
+            _log.warning(LogEvent.STORE_WRITE_FAILED, exc_info=error)
+        finally:
+            self._indexing = None
 
-        return await asyncio.get_running_loop().run_in_executor(self._readers.executor, fetch)
+    async def _commit_own(self, write: IndexTexts) -> None:
+        """Apply a write of the store's own, when it is its turn."""
+        async with self._room:
+            await self._writer.submit((write,))
 
     def _check_open(self) -> None:
         if self._is_closed:

@@ -16,8 +16,8 @@ import structlog
 
 from penstock.kernel.errors import Exhausted, PenstockError, Unavailable
 from penstock.kernel.events import LogEvent
-from penstock.kernel.records import Write
-from penstock.store.writes import apply
+from penstock.store.counts import Counts
+from penstock.store.writes import Applier, StoreWrite
 
 __all__ = ["Writer"]
 
@@ -31,7 +31,7 @@ _log = structlog.get_logger("penstock.store")
 
 @dataclass(slots=True)
 class _Request:
-    writes: tuple[Write, ...]
+    writes: tuple[StoreWrite, ...]
     loop: asyncio.AbstractEventLoop
     future: "asyncio.Future[tuple[int, ...]]"
     outcome: tuple[int, ...] | BaseException | None = None
@@ -44,8 +44,9 @@ class Writer:
     unknown, and writing on could bury it (the "fsyncgate" lesson: a second fsync may succeed without having written).
     """
 
-    def __init__(self, connect: Callable[[], apsw.Connection]) -> None:
+    def __init__(self, connect: Callable[[], apsw.Connection], counts: Counts | None = None) -> None:
         self._connect = connect
+        self._counts = counts or Counts()
         self._requests: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="penstock-writer", daemon=True)
         self._failure: PenstockError | None = None
@@ -62,7 +63,7 @@ class Writer:
         if failure is not None:
             raise failure
 
-    def submit(self, writes: tuple[Write, ...]) -> "asyncio.Future[tuple[int, ...]]":
+    def submit(self, writes: tuple[StoreWrite, ...]) -> "asyncio.Future[tuple[int, ...]]":
         """Queue a transaction; the future resolves when it is durable."""
         loop = asyncio.get_running_loop()
         request = _Request(writes, loop, loop.create_future())
@@ -78,12 +79,16 @@ class Writer:
         try:
             connection = self._connect()
             connection.set_wal_hook(self._note_wal)
+            applier = Applier(connection)
         except BaseException as error:
             self._started.put(error)
             return
         self._started.put(None)
         while (group := self._next_group()) is not None:
-            self._commit(connection, group)
+            self._counts.begin()
+            self._commit(connection, applier, group)
+            self._counts.end(applier.changes)
+            applier.changes.clear()
             _acknowledge(group)
             self._checkpoint(connection)
         self._close(connection)
@@ -104,15 +109,17 @@ class Writer:
             group.append(request)
         return group
 
-    def _commit(self, connection: apsw.Connection, group: list[_Request]) -> None:
+    def _commit(self, connection: apsw.Connection, applier: Applier, group: list[_Request]) -> None:
         if self._failure is None:
             try:
                 connection.execute("BEGIN IMMEDIATE")
                 for request in group:
-                    self._apply(connection, request)
+                    self._apply(connection, applier, request)
                 connection.execute("COMMIT")
                 return
             except BaseException as error:
+                applier.rolled_back(0)
+                self._counts.forget()
                 self._failure = self._fail(connection, error)
             refusal, self._failure = self._failure, _lasting(self._failure)
         else:
@@ -120,16 +127,15 @@ class Writer:
         for request in group:
             request.outcome = refusal
 
-    def _apply(self, connection: apsw.Connection, request: _Request) -> None:
+    def _apply(self, connection: apsw.Connection, applier: Applier, request: _Request) -> None:
         connection.execute("SAVEPOINT request")
+        count = len(applier.changes)
         try:
-            request.outcome = tuple([apply(connection, write) for write in request.writes])
-        except PenstockError as error:
-            connection.execute("ROLLBACK TO request")
-            request.outcome = error
-        except (TypeError, ValueError, OverflowError) as error:
+            request.outcome = tuple([applier.apply(write) for write in request.writes])
+        except (PenstockError, TypeError, ValueError, OverflowError) as error:
             # A value that cannot be stored spoils its own transaction and no other.
             connection.execute("ROLLBACK TO request")
+            applier.rolled_back(count)
             request.outcome = error
         connection.execute("RELEASE request")
 

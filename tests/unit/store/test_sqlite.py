@@ -14,6 +14,7 @@ from penstock.kernel.records import Append, Insert
 from penstock.kernel.scope import DEFAULT_SCOPE
 from penstock.store import writer
 from penstock.store.sqlite import SqliteStore
+from penstock.store.writes import Applier
 
 
 async def test_everything_is_there_after_a_restart(tmp_path: Path) -> None:
@@ -59,9 +60,11 @@ async def test_concurrent_writers_share_commits(tmp_path: Path, monkeypatch: pyt
     sizes: list[int] = []
     original = writer.Writer._commit
 
-    def counted(self: writer.Writer, connection: apsw.Connection, group: list[writer._Request]) -> None:
+    def counted(
+        self: writer.Writer, connection: apsw.Connection, applier: Applier, group: list[writer._Request]
+    ) -> None:
         sizes.append(len(group))
-        original(self, connection, group)
+        original(self, connection, applier, group)
 
     monkeypatch.setattr(writer.Writer, "_commit", counted)
     store = await SqliteStore.open(tmp_path / "metadata.sqlite")
@@ -93,7 +96,7 @@ async def test_after_a_failed_commit_nothing_more_is_accepted(tmp_path: Path, mo
         raise apsw.IOError("disk I/O error")
 
     with monkeypatch.context() as patch:
-        patch.setattr(writer, "apply", broken_disk)
+        patch.setattr(Applier, "apply", broken_disk)
         with pytest.raises(Unavailable, match="disk I/O error"):
             await store.commit(Append("s", EPOCH, "x", b""))
 
@@ -110,7 +113,7 @@ async def test_a_full_disk_refuses_writes_until_there_is_room(tmp_path: Path, mo
         raise apsw.FullError("database or disk is full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(writer, "apply", full_disk)
+        patch.setattr(Applier, "apply", full_disk)
         with pytest.raises(Exception, match="full"):
             await store.commit(Append("s", EPOCH, "x", b""))
 

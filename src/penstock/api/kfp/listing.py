@@ -33,6 +33,7 @@ class _Token(msgspec.Struct, frozen=True, array_like=True):
     sort_by: str
     filter: str
     value: int | str | None
+    created_at_us: int
     id: str
 
 
@@ -89,7 +90,11 @@ def request_of(query: Mapping[str, str], name: str, columns: Mapping[str, Column
             raise Invalid("the page token was made by another list; start again without one", at="page_token")
         if sort_by not in ("", content.sort_by) or filter_text not in ("", content.filter):
             raise Invalid("the page token was made with another order or filter", at="page_token")
-        sort_by, filter_text, after = content.sort_by, content.filter, Cursor(content.value, content.id)
+        sort_by, filter_text, after = (
+            content.sort_by,
+            content.filter,
+            Cursor(content.value, content.created_at_us, content.id),
+        )
     order = _order(sort_by, columns)
     return Request(name, size, order, predicate_of(filter_text, columns), after, sort_by, filter_text)
 
@@ -98,7 +103,7 @@ def token_of(request: Request, cursor: Cursor | None) -> str:
     """Write the place where the next page starts; empty if there is none."""
     if cursor is None:
         return ""
-    content = _Token(request.name, request.sort_by, request.filter, cursor.value, cursor.id)
+    content = _Token(request.name, request.sort_by, request.filter, cursor.value, cursor.created_at_us, cursor.id)
     return base64.urlsafe_b64encode(msgspec.json.encode(content)).decode()
 
 

@@ -15,6 +15,7 @@ class _Token(msgspec.Struct, frozen=True, array_like=True):
     field: str
     descending: bool
     value: int | str | None
+    created_at_us: int
     id: str
 
 
@@ -22,7 +23,7 @@ def token_of(cursor: Cursor | None, order: Order) -> str:
     """Write the place where the next page starts; empty if there is none."""
     if cursor is None:
         return ""
-    raw = msgspec.json.encode(_Token(order.field, order.descending, cursor.value, cursor.id))
+    raw = msgspec.json.encode(_Token(order.field, order.descending, cursor.value, cursor.created_at_us, cursor.id))
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
@@ -40,4 +41,4 @@ def cursor_of(token: str, order: Order) -> Cursor | None:
         raise Invalid(f"the page token {token!r} was not made by this server; start again without one") from None
     if (content.field, content.descending) != (order.field, order.descending):
         raise Invalid("the page token belongs to another order; start again without one, or keep the order")
-    return Cursor(content.value, content.id)
+    return Cursor(content.value, content.created_at_us, content.id)

@@ -50,7 +50,6 @@ from penstock.services.runs.pump import Pump, Surroundings
 from penstock.services.runs.record import (
     EXPIRY_KIND,
     GRAPH_KIND,
-    OWN_COLUMNS,
     RUN_KIND,
     STEPS_KIND,
     Run,
@@ -204,10 +203,7 @@ class Runs:
     ) -> RunPage:
         """Return one page of runs. Columns: `state`, `title`, `origin`, `group`, `started_at`, `finished_at`,
         `scheduled_at` (microseconds since 1970), and those of the submitter."""
-        order = order or Order()
-        if order.field in OWN_COLUMNS:
-            order = Order(order.field, order.descending, is_complete=True)
-        query = Query(RUN_KIND, scope, where or AllOf(), order, limit, after, offset)
+        query = Query(RUN_KIND, scope, where or AllOf(), order or Order(), limit, after, offset)
         page = await self._store.select(query)
         return RunPage(tuple(read_run(record) for record in page.records), page.next)
 

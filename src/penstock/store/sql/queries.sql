@@ -13,7 +13,7 @@ FROM records WHERE kind = :kind AND scope = :scope AND name = :name;
 
 -- name: record_head
 -- What a write must know of the record it changes.
-SELECT number, scope, name, revision FROM records WHERE kind = :kind AND id = :id;
+SELECT number, scope, name, revision, created_at, updated_at, columns FROM records WHERE kind = :kind AND id = :id;
 
 -- name: name_taken
 -- Whether a name is in use.
@@ -33,16 +33,52 @@ WHERE number = :number
 RETURNING revision;
 
 -- name: delete_record
--- Remove a record; its index columns go with it.
+-- Remove a record.
 DELETE FROM records WHERE number = :number;
+
+-- name: field
+-- The number of an index column, and whether parts of its texts are indexed.
+SELECT number, texts FROM fields WHERE kind = :kind AND scope = :scope AND name = :name;
+
+-- name: insert_field
+-- Give an index column a number.
+INSERT INTO fields (kind, scope, name) VALUES (:kind, :scope, :name) RETURNING number;
+
+-- name: mark_texts
+-- Say how far the index of parts of a column's texts is.
+UPDATE fields SET texts = :state WHERE number = :field;
 
 -- name: insert_column
 -- Add one index column of a record.
-INSERT INTO record_columns (record, kind, scope, field, value) VALUES (:record, :kind, :scope, :field, :value);
+INSERT INTO column_values (record, field, value) VALUES (:record, :field, :value);
 
--- name: delete_columns
--- Remove the index columns of a record before they are written anew.
-DELETE FROM record_columns WHERE record = :record;
+-- name: insert_order
+-- Add one index column of a record to what is listed by it.
+INSERT INTO column_order (field, value, created_at, id, record) VALUES (:field, :value, :created_at, :id, :record);
+
+-- name: delete_column
+-- Remove one index column of a record.
+DELETE FROM column_values WHERE record = :record AND field = :field;
+
+-- name: delete_order
+-- Remove one index column of a record from what is listed by it.
+DELETE FROM column_order WHERE field = :field AND value = :value AND created_at = :created_at AND id = :id;
+
+-- name: column_value
+-- One index column of a record.
+SELECT value FROM column_values WHERE record = :record AND field = :field;
+
+-- name: records_of_field
+-- The records that have a column.
+SELECT record FROM column_order WHERE field = :field;
+
+-- name: insert_text
+-- Index the parts of a text.
+INSERT OR REPLACE INTO column_texts (rowid, text) VALUES (:row, :text);
+
+-- name: delete_text
+-- Take a text out of the index of parts.
+DELETE FROM column_texts WHERE rowid = :row;
 
 -- name: last_position
 -- How many facts a stream has.
