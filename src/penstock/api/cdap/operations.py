@@ -14,6 +14,7 @@ from penstock.api.cdap.handlers import (
     connections,
     control_plane,
     drafts,
+    logs,
     namespaces,
     preferences,
     profiles,
@@ -21,6 +22,7 @@ from penstock.api.cdap.handlers import (
     schedules,
     securekeys,
     system,
+    workflows,
 )
 from penstock.api.shared.operation import NO_BODY, STREAM, Body, Bytes, Handler, Json, Operation
 from penstock.kernel.principal import Role
@@ -106,6 +108,21 @@ ALL: Final = (
         ("GET", "/schedules", schedules.of_program, R, NO_BODY),
         ("GET", "/nextruntime", schedules.next_run, R, NO_BODY),
         ("GET", "/previousruntime", schedules.previous_run, R, NO_BODY),
+    ),
+    # what a run did
+    *_of_programs(
+        ("GET", "/logs", logs.of_program, R, NO_BODY),
+        ("GET", "/runs/{run}/logs", logs.of_run, R, NO_BODY),
+        ("GET", "/runs/{run}/logs/next", logs.next_page, R, NO_BODY),
+        ("GET", "/runs/{run}/logs/prev", logs.previous_page, R, NO_BODY),
+        ("PUT", "/runs/{run}/loglevels", logs.keep_levels, W, JSON),
+        ("POST", "/runs/{run}/resetloglevels", logs.keep_levels, W, JSON),
+        ("GET", "/runs/{run}/token", workflows.token, R, NO_BODY),
+        ("GET", "/runs/{run}/nodes/{node}/token", workflows.node_token, R, NO_BODY),
+        ("GET", "/runs/{run}/nodes/state", workflows.node_states, R, NO_BODY),
+        ("GET", "/runs/{run}/localdatasets", workflows.local_datasets, R, NO_BODY),
+        ("DELETE", "/runs/{run}/localdatasets", workflows.local_datasets, W, NO_BODY),
+        ("GET", "/runs/{run}/statistics", workflows.statistics, R, NO_BODY),
     ),
     # many programs
     Operation("POST", f"{NS}/start", batch.start, W, JSON),
