@@ -3,10 +3,23 @@
 Time and randomness come in as arguments: see `ports.clock.Clock`.
 """
 
-from typing import NewType
+from typing import Final, NewType
 from uuid import UUID
 
-__all__ = ["ArtifactId", "AttemptId", "CircuitId", "DocumentId", "RunId", "StepId", "TriggerId", "uuid7"]
+__all__ = [
+    "PARTS",
+    "ArtifactId",
+    "AttemptId",
+    "CircuitId",
+    "DocumentId",
+    "RunId",
+    "StepId",
+    "TriggerId",
+    "part_of",
+    "uuid7",
+    "whole_id",
+    "whole_of",
+]
 
 DocumentId = NewType("DocumentId", str)
 """A stored document, in all its revisions."""
@@ -39,3 +52,27 @@ def uuid7(unix_ms: int, entropy: bytes) -> UUID:
     rand_a = random >> 68 & 0xFFF
     rand_b = random & (1 << 62) - 1
     return UUID(int=unix_ms << 80 | 0x7 << 76 | rand_a << 64 | 0b10 << 62 | rand_b)
+
+
+PARTS: Final = 0xFFFF
+"""Most parts of a whole."""
+
+
+def whole_id(unix_ms: int, entropy: bytes) -> str:
+    """Make an id whose last 16 bits are zero, so that parts of the thing can be named from it. As `uuid7`."""
+    return str(UUID(int=uuid7(unix_ms, entropy).int >> 16 << 16))
+
+
+def part_of(whole: str, number: int) -> str:
+    """Return the id of a part, numbered from 1. Raises: ValueError beyond `PARTS`."""
+    if not 0 < number <= PARTS:
+        raise ValueError(f"a part has a number from 1 to {PARTS}, not {number}")
+    return f"{whole[:-4]}{number:04x}"
+
+
+def whole_of(id: str) -> tuple[str, int]:
+    """Return the id of the whole and the number of the part; number 0 is the whole itself.
+
+    Raises: ValueError if it is no id.
+    """
+    return id[:-4] + "0000", int(str(UUID(id))[-4:], 16)
