@@ -15,6 +15,7 @@ from penstock.api.cdap.handlers import (
     control_plane,
     drafts,
     logs,
+    metrics,
     namespaces,
     preferences,
     profiles,
@@ -124,6 +125,8 @@ ALL: Final = (
         ("DELETE", "/runs/{run}/localdatasets", workflows.local_datasets, W, NO_BODY),
         ("GET", "/runs/{run}/statistics", workflows.statistics, R, NO_BODY),
     ),
+    Operation("POST", f"{V3}/metrics/search", metrics.search, R),
+    Operation("POST", f"{V3}/metrics/query", metrics.query, R, JSON),
     # many programs
     Operation("POST", f"{NS}/start", batch.start, W, JSON),
     Operation("POST", f"{NS}/stop", batch.stop, W, JSON),
