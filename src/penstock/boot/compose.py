@@ -19,6 +19,8 @@ from penstock.services.documents import Documents
 from penstock.services.identity import Identity
 from penstock.services.logs import Logs
 from penstock.services.metrics import Metrics
+from penstock.services.phases.service import Phases
+from penstock.services.runs.circuit_steps import CircuitSteps
 from penstock.services.runs.service import Runs
 from penstock.services.runs.submission import Submission
 from penstock.services.secrets import Secrets
@@ -69,11 +71,14 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     clock = SystemClock()
     async with STORES[settings.store](settings) as stores:
         documents = Documents(stores.metadata, clock)
-        circuits = Circuits(documents, stores.metadata, clock, WarmEngine(ENGINE_COMMAND))
+        engine = WarmEngine(ENGINE_COMMAND)
+        circuits = Circuits(documents, stores.metadata, clock, engine)
         await circuits.open()
         logs = Logs(stores.log_book)
         secrets = Secrets(documents, stores.secret)
-        executors = stores.executors(secrets.read)
+        metrics = Metrics(stores.metadata, clock)
+        steps = CircuitSteps(stores.work, engine, stores.log_book, metrics, secrets.read)
+        executors = (*stores.executors(secrets.read), steps)
         runs = Runs(stores.metadata, stores.blobs, clock, executors, logged=logs.logged, forget_logs=logs.forget)
         triggers = Triggers(stores.metadata, clock, runs)
         serving = Serving(stores.metadata, clock, stores.pools, stores.log_book)
@@ -92,7 +97,8 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
                 serving=serving,
                 triggers=triggers,
                 logs=logs,
-                metrics=Metrics(stores.metadata, clock),
+                metrics=metrics,
+                phases=Phases(engine),
                 artifacts=Artifacts(stores.blobs),
                 started_at=clock.now(),
             )

@@ -19,10 +19,18 @@ import socket
 import pyarrow as pa
 
 from penstock.boot.adapters import KIT
+from penstock.boot.phases import PHASES
 from penstock.services.circuits import compilation, host, zygote
 from penstock.services.circuits.lifeline import die_with
+from penstock.services.phases import child
 
 __all__ = ["main"]
+
+_HANDLERS = {
+    "compile": compilation.run,
+    "open": lambda end: host.run(end, KIT),
+    "phase": lambda end: child.serve(end, PHASES),
+}
 
 
 def main(arguments: list[str]) -> None:
@@ -31,7 +39,7 @@ def main(arguments: list[str]) -> None:
     pa.set_cpu_count(1)
     pa.set_io_thread_count(1)
     with socket.socket(fileno=int(arguments[0])) as control:
-        zygote.serve(control, {"compile": compilation.run, "open": lambda end: host.run(end, KIT)})
+        zygote.serve(control, _HANDLERS)
     sys.stdout.flush()
     os._exit(0)  # nothing is open, and taking down the loaded libraries would cost time and noise
 

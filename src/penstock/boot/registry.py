@@ -28,7 +28,7 @@ class Stores:
     """The stores of one server, and the executors that keep their work beside them.
 
     `secret` is 32 bytes that only this server knows and keeps over a restart. `executors` makes them from what
-    reads the secrets that steps ask for.
+    reads the secrets that steps ask for. `work` is a directory for what data phases leave to later ones.
     """
 
     metadata: MetadataStore
@@ -37,6 +37,7 @@ class Stores:
     log_book: LogBook
     pools: WorkerPools
     executors: Callable[[ReadSecret], tuple[Executor, ...]]
+    work: Path
 
 
 OpenStores = Callable[[Settings], AbstractAsyncContextManager[Stores]]
@@ -64,7 +65,8 @@ async def _sqlite(settings: Settings) -> AsyncIterator[Stores]:
                 process = ProcessExecutor(directory / "execute", blobs, log_book, read_secret=read_secret)
                 return process, InlineExecutor(_functions(), log_book, read_secret), pools
 
-            yield Stores(metadata, blobs, server_secret(directory / "secret"), log_book, pools, executors)
+            work = directory / "phases"
+            yield Stores(metadata, blobs, server_secret(directory / "secret"), log_book, pools, executors, work)
         finally:
             await metadata.close()
     finally:
@@ -86,7 +88,8 @@ async def _memory(settings: Settings) -> AsyncIterator[Stores]:
             # Commands need a directory that outlives the server, which this store has not.
             return InlineExecutor(_functions(), log_book, read_secret), pools
 
-        yield Stores(MemoryStore(), blobs, secrets.token_bytes(32), log_book, pools, executors)
+        work = Path(folder) / "phases"
+        yield Stores(MemoryStore(), blobs, secrets.token_bytes(32), log_book, pools, executors, work)
 
 
 def _functions() -> dict[str, Function]:

@@ -1,4 +1,4 @@
-"""Metrics that runs report: numbers by name, kept with the run; the first report of a name wins."""
+"""Metrics of runs: numbers by name, kept with the run. The first report of a name wins; observed ones grow first."""
 
 from __future__ import annotations
 
@@ -46,6 +46,20 @@ class Metrics:
     def __init__(self, store: MetadataStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
+        self._observed: dict[str, dict[tuple[str, str], Metric]] = {}
+
+    def observe(self, run: str, metrics: list[Metric]) -> None:
+        """Take in where numbers stand that still grow; seen by `list` at once, and stored by `settle`."""
+        observed = self._observed.setdefault(run, {})
+        for metric in metrics:
+            observed[metric.name, metric.source] = metric
+
+    async def settle(self, run: str) -> None:
+        """Store what was observed of a run, for good."""
+        observed = self._observed.get(run)
+        if observed:
+            await self.report(run, list(observed.values()))
+        self._observed.pop(run, None)
 
     async def report(self, run: str, metrics: list[Metric]) -> list[Reported]:
         """Keep metrics that are not there yet. Raises: Invalid for a bad name or a number that is none."""
@@ -54,7 +68,7 @@ class Metrics:
                 raise Invalid(f"a metric is called {metric.name[:80]!r}; a name has 1 to {MAX_NAME} characters")
             if not math.isfinite(metric.value):
                 raise Invalid(f"metric {metric.name!r} is {metric.value}; it must be a finite number")
-        known = {(metric.name, metric.source) for metric in await self.list(run)}
+        known = {(metric.name, metric.source) for metric in await self._stored(run)}
         at = self._clock.now()
         results: list[Reported] = []
         writes = []
@@ -70,7 +84,13 @@ class Metrics:
         return results
 
     async def list(self, run: str) -> list[Metric]:
-        """Return a run's metrics in the order of their coming."""
+        """Return a run's metrics in the order of their coming; then those that still grow."""
+        found = await self._stored(run)
+        known = {(metric.name, metric.source) for metric in found}
+        found.extend(metric for key, metric in self._observed.get(run, {}).items() if key not in known)
+        return found
+
+    async def _stored(self, run: str) -> list[Metric]:
         found: list[Metric] = []
         position = 0
         while facts := await self._store.facts(_stream(run), after=position, limit=_PAGE):

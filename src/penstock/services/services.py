@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from penstock.services.circuits.service import Circuits
     from penstock.services.logs import Logs
     from penstock.services.metrics import Metrics
+    from penstock.services.phases.service import Phases
     from penstock.services.runs.service import Runs
     from penstock.services.serving import Serving
     from penstock.services.triggers import Triggers
@@ -40,5 +41,6 @@ class Services:
     triggers: "Triggers"
     logs: "Logs"
     metrics: "Metrics"
+    phases: "Phases"
     artifacts: "Artifacts"
     started_at: datetime

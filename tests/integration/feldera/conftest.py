@@ -13,11 +13,13 @@ from penstock.api.feldera import DIALECT
 from penstock.api.shared.app import build_app
 from penstock.execute.pool.pools import WarmPools
 from penstock.services.artifacts import Artifacts
+from penstock.services.circuits.engine import WarmEngine
 from penstock.services.circuits.service import Circuits
 from penstock.services.documents import Documents
 from penstock.services.identity import Identity
 from penstock.services.logs import Logs
 from penstock.services.metrics import Metrics
+from penstock.services.phases.service import Phases
 from penstock.services.runs.service import Runs
 from penstock.services.secrets import Secrets
 from penstock.services.services import Services
@@ -64,6 +66,7 @@ class Server:
             triggers=Triggers(self.store, clock, runs),
             logs=Logs(LogFiles(Path("unused"))),
             metrics=Metrics(self.store, clock),
+            phases=Phases(WarmEngine(("false",))),
             artifacts=Artifacts(MemoryBlobs()),
             started_at=clock.now(),
         )

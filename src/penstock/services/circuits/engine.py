@@ -11,13 +11,14 @@ import asyncio
 import signal
 import socket
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 import msgspec
 
 from penstock.services.circuits.caller import Caller
+from penstock.services.circuits.errand import Errand
 from penstock.services.circuits.link import Channel, LinkClosed, RemoteError
 from penstock.services.circuits.process import Compiled, Message, RequestFailed
 from penstock.services.circuits.remote import RemoteCircuit
@@ -185,6 +186,12 @@ class WarmEngine:
             await remote.stop()
             raise
         return remote
+
+    async def errand(self, operation: str, on_event: Callable[[str, Any], None]) -> Errand:
+        """Fork for a single request of another kind than circuits. Raises: RequestFailed."""
+        number, zygote, end = await self._fork(operation)
+        status = zygote.expect(number)
+        return Errand(await Channel.open(end), status, lambda: zygote.kill(number), on_event)
 
     async def close(self) -> None:
         """End the warm process, and with it every circuit."""

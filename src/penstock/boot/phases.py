@@ -1,0 +1,28 @@
+"""Which sources, sinks, transforms and actions data phases can use. To add one, add its line here.
+
+Loaded by the engine's process alone. `PENSTOCK_BUCKETS` maps schemes of object stores to folders:
+`gs=/srv/gs,s3=/srv/s3`.
+"""
+
+import os
+
+from penstock.boot.transforms import TRANSFORMS
+from penstock.connect.records.file_sink import FileSink
+from penstock.connect.records.file_source import FileSource
+from penstock.connect.records.nothing import NothingSink
+from penstock.connect.records.places import Places
+from penstock.services.phases.kit import PhaseKit
+
+__all__ = ["PHASES"]
+
+_PLACES = Places.parse(os.environ.get("PENSTOCK_BUCKETS", ""))
+
+PHASES = PhaseKit(
+    sources=PhaseKit.by_name((FileSource(_PLACES),)),
+    sinks=PhaseKit.by_name((FileSink(_PLACES), NothingSink())),
+    transforms=TRANSFORMS,
+    actions=PhaseKit.by_name(()),
+    conditions=PhaseKit.by_name(()),
+    predicates=PhaseKit.by_name(()),
+)
+"""Adapters by name."""
