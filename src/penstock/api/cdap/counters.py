@@ -14,8 +14,7 @@ from typing import Final
 from penstock.api.cdap.history import ACTIVE, NEWEST_FIRST, ORIGIN, face_of
 from penstock.api.cdap.kinds import APP, NAMESPACE
 from penstock.api.cdap.names import BATCH, PHASE, scope_of
-from penstock.api.cdap.runids import outer_run, phase_run_id, uuid1_of
-from penstock.api.cdap.tokens import counts_by_stage
+from penstock.api.cdap.runids import outer_run, uuid1_of
 from penstock.kernel.errors import NotFound
 from penstock.kernel.instants import unix_us
 from penstock.kernel.query import MAX_LIMIT, AllOf, Compare, Comparison, Predicate
@@ -80,7 +79,7 @@ def _fits(sample: Sample, tags: TagValues) -> bool:
             if name not in sample.tags:
                 return False
         elif name == "run":
-            if wanted not in (sample.tags.get("run"), sample.tags.get("inner run")):
+            if uuid1_of(wanted) is None or outer_run(wanted)[0] != sample.tags.get("run"):
                 return False
         elif sample.tags.get(name) != wanted:
             return False
@@ -134,26 +133,14 @@ async def _of_run(services: Services, run: Run) -> list[Sample]:
     at_s = at_us // 1_000_000
     tags = {"namespace": face.namespace, "app": face.app, "run": run.id}
     tags["workflow" if face.type == "WORKFLOW" else "spark"] = face.program
+    if face.program == BATCH:
+        tags["spark"] = f"{PHASE}1"
     found: list[Sample] = []
     if word := ENDED.get(run.state):
         found.append(Sample(f"system.program.{word}.runs", 1, at_s, tags))
-    try:
-        steps = await services.runs.steps(run.id)
-    except NotFound:
-        return found
-    for step in steps:
-        of_step = dict(tags)
-        if face.program == BATCH and step.name in face.phases:
-            phase = face.phases.index(step.name) + 1
-            of_step |= {"spark": f"{PHASE}{phase}", "inner run": phase_run_id(run.id, phase)}
-        for stage, counts in counts_by_stage((step,)).items():
-            for name, count in counts.items():
-                found.append(Sample(f"user.{stage}.{_metric(name)}", count, at_s, of_step))
+    for metric in await services.metrics.list(run.id):
+        found.append(Sample(f"user.{metric.source}.{metric.name}", round(metric.value), at_s, tags))
     return found
-
-
-def _metric(name: str) -> str:
-    return f"records.{name}" if name in ("in", "out", "error", "alert") or name.startswith("out.") else name
 
 
 async def _flow(services: Services, instance: Scope, namespace: str) -> list[Sample]:

@@ -1,7 +1,7 @@
 """A run's log: what this dialect says of its life, and what its steps wrote, in one order.
 
-A line of a step begins with its level, and with its stage in brackets if it is one's: `WARN [Parse] …`. Anything else
-is a message of level INFO.
+A line of a step is its level, its stage (`-` if it is none's) and its message, between tabs. Anything else is a message
+of level INFO.
 """
 
 from __future__ import annotations
@@ -24,9 +24,7 @@ from penstock.services.services import Services
 __all__ = ["Entry", "entries_of", "filter_of", "json_of", "text_of"]
 
 LEVELS: Final = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR")
-_LINE: Final = re.compile(
-    r"(?P<level>TRACE|DEBUG|INFO|WARN|ERROR) +(?:\[(?P<stage>[^\]]*)\] ?)?(?P<message>.*)", re.DOTALL
-)
+_LINE: Final = re.compile(r"(?P<level>TRACE|DEBUG|INFO|WARN|ERROR)\t(?P<stage>[^\t]*)\t(?P<message>.*)", re.DOTALL)
 _LOGGER: Final = "io.cdap.cdap.datapipeline.SmartWorkflow"
 _PAGE: Final = 1000
 
@@ -174,5 +172,5 @@ def _entry(at_us: int, text: str, step: StepRecord, mdc: dict[str, str]) -> Entr
     if found is None:
         return Entry(at_us=at_us, level="INFO", message=text, thread=step.name, mdc=mdc)
     stage = found["stage"]
-    about = {**mdc, "pipeline.stage": stage} if stage else mdc
+    about = {**mdc, "pipeline.stage": stage} if stage != "-" else mdc
     return Entry(at_us=at_us, level=found["level"], message=found["message"], thread=step.name, mdc=about)

@@ -1,4 +1,4 @@
-"""What the steps of a run left behind: counts of records by stage, arguments that were set, resolved properties.
+"""What the steps of a run left behind: statistics by stage, arguments that were set, resolved properties.
 
 The one place that knows the names of outputs under which `lower`'s steps leave them.
 """
@@ -10,20 +10,13 @@ from typing import Any
 
 from penstock.kernel.runs import StepRecord
 
-__all__ = ["arguments_by_step", "arguments_set", "counts_by_stage", "resolved_properties"]
+__all__ = ["arguments_by_step", "arguments_set", "resolved_properties", "statistics_of"]
 
 
-def counts_by_stage(steps: Iterable[StepRecord]) -> dict[str, dict[str, int]]:
-    """Return records by stage: `in`, `out`, `error`, `alert`, `out.<port>`."""
-    found: dict[str, dict[str, int]] = {}
-    for step in steps:
-        counts = step.outputs.get("counts")
-        for stage, of_stage in counts.items() if isinstance(counts, dict) else ():
-            known = found.setdefault(stage, {})
-            for name, count in of_stage.items() if isinstance(of_stage, dict) else ():
-                if isinstance(count, int):
-                    known[name] = known.get(name, 0) + count
-    return found
+def statistics_of(step: StepRecord) -> dict[str, dict[str, int]]:
+    """Return records by stage of a phase that has ended: `input`, `output`, `error`."""
+    found = step.outputs.get("statistics")
+    return found if isinstance(found, dict) else {}  # type: ignore[return-value]
 
 
 def arguments_by_step(steps: Iterable[StepRecord]) -> list[tuple[str, dict[str, str]]]:

@@ -11,7 +11,7 @@ from penstock.api.cdap.handlers.programs import run_and_phase
 from penstock.api.cdap.history import face_of
 from penstock.api.cdap.names import PHASE, run_entity
 from penstock.api.cdap.runids import phase_run_id
-from penstock.api.cdap.tokens import arguments_by_step, counts_by_stage, resolved_properties
+from penstock.api.cdap.tokens import arguments_by_step, resolved_properties, statistics_of
 from penstock.api.shared.call import Call
 from penstock.kernel.errors import Invalid, NotFound
 from penstock.kernel.runs import StepKind, StepRecord, StepState
@@ -30,7 +30,6 @@ NODE_STATUS: Final = {
     StepState.CANCELLED: "KILLED",
 }
 """States of steps in this dialect's words; a step whose turn has not come, or that was passed over, has none."""
-_COUNTED: Final = {"in": "input", "out": "output", "error": "error"}
 
 
 async def node_states(call: Call) -> dict[str, Any]:
@@ -119,10 +118,9 @@ async def _token(call: Call, run: Run) -> dict[str, list[dict[str, str]]]:
         return {}
     found: dict[str, list[dict[str, str]]] = {}
     for step in steps:
-        for stage, counts in counts_by_stage((step,)).items():
-            for name, word in _COUNTED.items():
-                if name in counts:
-                    _put(found, f"stage.statistics.{stage}.{word}.records", _node(step, face.phases), str(counts[name]))
+        for stage, counts in statistics_of(step).items():
+            for name, count in counts.items():
+                _put(found, f"stage.statistics.{stage}.{name}.records", _node(step, face.phases), str(count))
     for node, arguments in arguments_by_step(steps):
         for key, value in arguments.items():
             _put(found, key, node, value)
