@@ -26,8 +26,8 @@ $(STAMP): requirements.lock requirements-demo.lock pyproject.toml
 	@if test -f src/penstock/boot/warm.py; then $(BIN)/python -m penstock.boot.warm; fi
 	@touch $@
 
-demo: setup ## run the main job on real data
-	$(BIN)/penstock demo
+demo: setup ## run the main job on real data; make demo NAME=kfp: a training pipeline
+	$(BIN)/penstock demo $(NAME)
 
 test: setup ## the whole default test suite, then the released clients against a server of ours
 	$(BIN)/python -m pytest -n auto

@@ -82,6 +82,8 @@ def _flat(group: Any, name: str) -> list[tuple[str, Any]]:
     found: list[tuple[str, Any]] = []
     for word, command in group.commands.items():
         if hasattr(command, "commands"):
+            if command.invoke_without_command:
+                found.append((f"{name} {word}", command))
             found.extend(_flat(command, f"{name} {word}"))
         else:
             found.append((f"{name} {word}", command))

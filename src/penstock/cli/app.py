@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from penstock import __version__
-from penstock.cli import runs_app
+from penstock.cli import demo_app, runs_app
 
 __all__ = ["main"]
 
@@ -83,26 +83,6 @@ def _serve(
     )
 
 
-@app.command("demo")
-def _demo(
-    check: Annotated[
-        bool, typer.Option("--check", help="Compare every view with DuckDB; exit status 1 if one differs.")
-    ] = False,
-    keep: Annotated[bool, typer.Option("--keep", help="Leave the server running at the end.")] = False,
-    limit: Annotated[int | None, typer.Option(min=1, help="Take only the first N flights.", metavar="N")] = None,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="TCP port of the server; 0 for any free one.")] = 0,
-) -> None:
-    """See SQL views kept up to date: all 336,776 flights out of New York in 2013, streamed through a server.
-
-    Starts a server of its own on a temporary directory, sends the flights
-    in the order of time, shows how the answers change, and leaves nothing
-    behind.
-    """
-    from penstock.cli.demo.run import run
-
-    run(check=check, keep=keep, limit=limit, port=port)
-
-
 _sql = typer.Typer(help="Look at SQL programs without a server.", no_args_is_help=True)
 app.add_typer(_sql, name="sql")
 
@@ -117,3 +97,4 @@ def _explain(file: Annotated[Path, typer.Argument(help="File with the program's 
 
 app.add_typer(runs_app.runs, name="runs")
 app.add_typer(runs_app.why, name="why")
+app.add_typer(demo_app.demo, name="demo")

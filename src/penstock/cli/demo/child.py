@@ -11,9 +11,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import typer
+
 from penstock.kernel.errors import Unavailable
 
-__all__ = ["Child", "running_server"]
+__all__ = ["Child", "ended_in_order", "running_server"]
 
 _READY = "penstock is ready at "
 _START_DEADLINE_S = 60.0
@@ -36,8 +38,10 @@ class Child:
 
 
 @contextmanager
-def running_server(port: int) -> Iterator[Child]:
+def running_server(port: int, *options: str) -> Iterator[Child]:
     """Start a server on a port of this machine (0: a free one); stop and remove it unless it is to be kept.
+
+    options: further ones of `penstock serve`.
 
     Raises: Unavailable if it does not start.
     """
@@ -45,7 +49,7 @@ def running_server(port: int) -> Iterator[Child]:
     process: subprocess.Popen[str] | None = None
     child: Child | None = None
     try:
-        process = _start(port, directory)
+        process = _start(port, directory, options)
         child = Child(process, directory, _ready_url(process, directory))
         yield child
     finally:
@@ -53,9 +57,9 @@ def running_server(port: int) -> Iterator[Child]:
             _remove(process, directory)
 
 
-def _start(port: int, directory: Path) -> subprocess.Popen[str]:
+def _start(port: int, directory: Path, options: tuple[str, ...]) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "penstock.cli", "serve", "--host", "127.0.0.1"]
-    command += ["--port", str(port), "--data", str(directory / "data")]
+    command += ["--port", str(port), "--data", str(directory / "data"), *options]
     with (directory / "server.log").open("w") as log:
         # A session of its own: Ctrl-C in the terminal is for the demo, which then stops the server in order.
         return subprocess.Popen(
@@ -88,3 +92,18 @@ def _remove(process: subprocess.Popen[str] | None, directory: Path) -> None:
         shutil.rmtree(directory, ignore_errors=True)
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def ended_in_order() -> Iterator[None]:
+    """Turn the signals that end a program into exceptions, so that the server is stopped and removed."""
+
+    def leave(number: int, frame: object) -> None:
+        raise typer.Exit(128 + number)
+
+    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

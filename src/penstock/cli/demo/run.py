@@ -1,19 +1,18 @@
 """The course of the demo, from the data to the answers."""
 
 import shlex
-import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from importlib.resources import files
 from pathlib import Path
 
 import typer
 
 from penstock.cli.demo import dataset
-from penstock.cli.demo.child import Child, running_server
+from penstock.cli.demo.child import Child, ended_in_order, running_server
 from penstock.cli.demo.client import PipelineClient, Record
 from penstock.cli.demo.dataset import SMALL_TABLES, Dataset, Lines, hour_of
 from penstock.cli.demo.following import FollowedView, follow
@@ -37,7 +36,7 @@ def run(*, check: bool, keep: bool, limit: int | None, port: int) -> None:
     screen = Screen()
     data = dataset.find()
     try:
-        with _ended_in_order():
+        with ended_in_order():
             is_right = _with_server(screen, data, check=check, keep=keep, limit=limit, port=port)
     except KeyboardInterrupt:
         screen.line("Interrupted: the server is stopped and its files are removed.")
@@ -171,18 +170,3 @@ def _say_where_next(screen: Screen, child: Child) -> None:
     if child.keep:
         screen.line("To stop it and remove its files:", style="bold")
         screen.line(f"  kill {child.process.pid}; sleep 1; rm -r {shlex.quote(str(child.directory))}")
-
-
-@contextmanager
-def _ended_in_order() -> Iterator[None]:
-    """Turn the signals that end a program into exceptions, so that the server is stopped and removed."""
-
-    def leave(number: int, frame: object) -> None:
-        raise typer.Exit(128 + number)
-
-    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -20,10 +20,8 @@ from penstock.kernel.errors import NotFound
 __all__ = ["follow_run", "list_runs", "retry_run", "show_logs", "show_run", "stop_run", "why_cached"]
 
 REFRESH_S: Final = 0.5
-_LINES_ELSEWHERE: Final = 200
-"""How many steps are drawn where there is no terminal with a height."""
-_SHORT_ID: Final = 18
-"""Of a run's id, which begins with the time; what is shown tells runs apart unless they began in the same 4 ms."""
+_SHORT_ID: Final = 13
+"""Of a run's id, which begins with the time; this much tells runs apart unless they began in the same millisecond."""
 
 
 def list_runs(server: Server, *, limit: int, state: str | None, form: str) -> None:
@@ -40,14 +38,14 @@ def list_runs(server: Server, *, limit: int, state: str | None, form: str) -> No
             print(f"| {run['id']} | {run['name']} | {run['state']} | {run['created_at']} | {took(run)} |")
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("run", "name", "of", "state", "steps", "created", "took"):
-        table.add_column(column, no_wrap=column != "name")
+    for column in ("run", "state", "steps", "created", "took", "of", "name"):
+        table.add_column(column, no_wrap=column != "name", overflow="fold")
     now = datetime.now(UTC)
     for run in runs:
         done = f"{run.get('done_count', 0)}/{run['step_count']}" if run.get("step_count") else ""
-        at = f"{datetime.fromisoformat(run['created_at']).astimezone():%Y-%m-%d %H:%M:%S}"
-        row = (run["id"][:_SHORT_ID], escape(run["name"]), run["origin"], coloured(run["state"]), done, at)
-        table.add_row(*row, took(run, now))
+        at = f"{datetime.fromisoformat(run['created_at']).astimezone():%m-%d %H:%M:%S}"
+        row = (run["id"][:_SHORT_ID], coloured(run["state"]), done, at, took(run, now), run["origin"])
+        table.add_row(*row, escape(run["name"]))
     console = Console(emoji=False, highlight=False)
     console.print(table if runs else "no runs yet")
     if (total := reply["total_count"]) > len(runs):
@@ -67,7 +65,7 @@ def show_run(server: Server, wanted: str, *, form: str, watches: bool, is_whole:
         print("\n".join(markdown(detail)))
     else:
         console = Console(emoji=False, highlight=False)
-        console.print(draw(detail, View(datetime.now(UTC), _LINES_ELSEWHERE, is_whole)), soft_wrap=True)
+        console.print(draw(detail, View(datetime.now(UTC), is_whole=is_whole)), soft_wrap=True)
 
 
 def follow_run(server: Server, run_id: str, console: Console, *, is_whole: bool = False) -> dict[str, Any]:
@@ -80,7 +78,7 @@ def follow_run(server: Server, run_id: str, console: Console, *, is_whole: bool 
             live.update(draw(detail, View(datetime.now(UTC), max(5, console.height - 4), is_whole)), refresh=True)
             time.sleep(REFRESH_S)
             detail = server.run(run_id)
-    console.print(draw(detail, View(datetime.now(UTC), _LINES_ELSEWHERE, is_whole)), soft_wrap=True)
+    console.print(draw(detail, View(datetime.now(UTC), is_whole=is_whole)), soft_wrap=True)
     return detail
 
 

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Final
 
-__all__ = ["FINAL", "duration", "markdown", "progress", "took"]
+__all__ = ["FINAL", "counted", "duration", "markdown", "progress", "took"]
 
 FINAL: Final = ("succeeded", "failed", "errored", "cancelled", "rejected")
+ENDED: Final = ("succeeded", "skipped", "omitted", "failed", "errored", "cancelled")
 MESSAGE_CHARS: Final = 300
 
 
@@ -34,9 +35,14 @@ def took(thing: dict[str, Any], now: datetime | None = None) -> str:
     return duration(max(0.0, (end - datetime.fromisoformat(started)).total_seconds()))
 
 
-def progress(run: dict[str, Any], now: datetime) -> str:
+def counted(detail: dict[str, Any]) -> tuple[int, int]:
+    """Return how many steps that do work have ended, and how many are known so far: a loop may bring more."""
+    leaves = [step for step in detail.get("steps", []) if step["kind"] == "leaf"]
+    return sum("finished_at" in step or step["state"] in ENDED for step in leaves), len(leaves)
+
+
+def progress(run: dict[str, Any], done: int, total: int, now: datetime) -> str:
     """Say how many steps are done, how long it has taken, and when the rest may be, as far as those done tell."""
-    done, total = run.get("done_count", 0), run.get("step_count", 0)
     parts = [f"{done}/{total} steps"] if total else []
     if spent := took(run, now):
         parts.append(spent)

@@ -7,6 +7,7 @@ everything.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.tree import Tree
 
-from penstock.cli.runs.text import progress, took
+from penstock.cli.runs.text import counted, progress, took
 
 __all__ = ["View", "coloured", "draw"]
 
@@ -56,7 +57,7 @@ class View:
     """How much is drawn. lines: how many steps there is room for. is_whole: everything, however long."""
 
     now: datetime
-    lines: int = 60
+    lines: int = 40
     is_whole: bool = False
 
 
@@ -69,7 +70,7 @@ def draw(detail: dict[str, Any], view: View) -> RenderableType:
     tree = Tree(head, guide_style="dim")
     for step in drawing.children.get(None, []):
         drawing.add(tree, step, 0)
-    return Group(tree, _bar(run, view.now))
+    return Group(tree, _bar(detail, view.now))
 
 
 def coloured(state: str, text: str | None = None) -> str:
@@ -82,9 +83,11 @@ class _Drawing:
     def __init__(self, steps: Sequence[Step], view: View) -> None:
         self.view = view
         self.is_whole = view.is_whole or len(steps) <= view.lines
+        self.names = {str(step["path"]): str(step["name"]) for step in steps}
         self.children: dict[str | None, list[Step]] = {}
         for step in steps:
             self.children.setdefault(step.get("parent"), []).append(step)
+        self.children = {parent: _in_turn(below) for parent, below in self.children.items()}
 
     def add(self, branch: Tree, step: Step, depth: int) -> None:
         """Draw a step and what is below it."""
@@ -120,7 +123,7 @@ class _Drawing:
         if step["kind"] == "group" and below:
             done = sum("finished_at" in each for each in below)
             parts.append(f"[dim]{done}/{len(below)} iterations[/]")
-        if after := [path.rpartition("/")[2] for path in step.get("after", [])]:
+        if after := [self.names[path] for path in step.get("after", [])]:
             parts.append(f"[dim]after {escape(', '.join(after[:4]))}{', …' if len(after) > 4 else ''}[/]")
         is_reason = step["state"] in _FAILED and not any(each["state"] in _FAILED for each in below)
         if step.get("message") and (is_reason or step["state"] == "backing off"):
@@ -132,7 +135,7 @@ def _name(step: Step) -> str:
     name = escape(str(step["name"]))
     if "index" not in step:
         return name
-    item = "" if step.get("item") is None else f": {_short(str(step['item']), 40)}"
+    item = "" if step.get("item") is None else f": {_short(json.dumps(step['item'], ensure_ascii=False), 40)}"
     return escape(f"{step['index']}{item}")
 
 
@@ -141,14 +144,23 @@ def _counted(steps: list[Step]) -> str:
     return ", ".join(coloured(state, f"{count} {state}") for state, count in counts.most_common())
 
 
-def _bar(run: dict[str, Any], now: datetime) -> RenderableType:
+def _bar(detail: dict[str, Any], now: datetime) -> RenderableType:
+    done, total = counted(detail)
     row = Table.grid(padding=(0, 1))
-    done, total = run.get("done_count", 0), run.get("step_count", 0)
-    if total:
-        row.add_row(ProgressBar(total=total, completed=done, width=30), progress(run, now))
-    else:
-        row.add_row("", progress(run, now))
+    bar = ProgressBar(total=total, completed=done, width=30) if total else ""
+    row.add_row(bar, progress(detail["run"], done, total, now))
     return row
+
+
+def _in_turn(steps: list[Step]) -> list[Step]:
+    """Order siblings so that each comes behind those it waits for, and otherwise as they were."""
+    waiting = {step["path"]: step for step in steps}
+    ordered: list[Step] = []
+    while waiting:
+        ready = [step for step in waiting.values() if not any(path in waiting for path in step.get("after", ()))]
+        for step in ready or list(waiting.values()):
+            ordered.append(waiting.pop(step["path"]))
+    return ordered
 
 
 def _short(text: str, most: int = _MESSAGE_CHARS) -> str:
