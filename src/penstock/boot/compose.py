@@ -79,7 +79,16 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         metrics = Metrics(stores.metadata, clock)
         steps = CircuitSteps(stores.work, engine, stores.log_book, metrics, secrets.read)
         executors = (*stores.executors(secrets.read), steps)
-        runs = Runs(stores.metadata, stores.blobs, clock, executors, logged=logs.logged, forget_logs=logs.forget)
+        runs = Runs(
+            stores.metadata,
+            stores.blobs,
+            clock,
+            executors,
+            logged=logs.logged,
+            forget_logs=logs.forget,
+            max_running=settings.max_running_runs,
+            max_queued=settings.max_waiting_runs,
+        )
         triggers = Triggers(stores.metadata, clock, runs)
         serving = Serving(stores.metadata, clock, stores.pools, stores.log_book)
         try:

@@ -34,6 +34,8 @@ class Settings:
         warm: load the SQL engine's process as soon as the server is ready (a process beside the server's own), so that
             the first program does not wait for it; otherwise with the first request that needs it.
         stop_timeout_s: how long replies that still run may go on after the signal to stop.
+        max_running_runs: most runs that are under way at once; further ones wait in the order of their coming.
+        max_waiting_runs: most runs that wait; a further one is refused.
     """
 
     host: str = "127.0.0.1"
@@ -46,10 +48,14 @@ class Settings:
     log_level: str = "info"
     warm: bool = True
     stop_timeout_s: int = 2
+    max_running_runs: int = 200
+    max_waiting_runs: int = 1_000_000
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
             raise Invalid(f"the port is {self.port}; it must lie between 0 and 65535")
+        if self.max_running_runs < 1:
+            raise Invalid(f"max_running_runs is {self.max_running_runs}; it must be 1 or more")
         if self.log_level not in ("debug", "info", "warning", "error"):
             raise Invalid(f"the log level is {self.log_level!r}; it must be debug, info, warning or error")
         if self.owner_key is not None and len(self.owner_key) < OWNER_KEY_LENGTH:
@@ -93,7 +99,7 @@ def read_settings(environment: Mapping[str, str] | None = None, **given: object)
 
 def _parse(variable: str, name: str, text: str) -> object:
     match name:
-        case "port" | "stop_timeout_s":
+        case "port" | "stop_timeout_s" | "max_running_runs" | "max_waiting_runs":
             if not (text.isascii() and text.isdecimal()):
                 raise Invalid(f"{variable} is {text!r}; it must be a whole number")
             return int(text)

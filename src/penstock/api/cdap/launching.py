@@ -17,7 +17,7 @@ from penstock.api.cdap.history import ORIGIN, Face, run_columns
 from penstock.api.cdap.names import BATCH, STREAMING
 from penstock.api.cdap.pipelines import connections_of, graph_of
 from penstock.api.cdap.runids import new_run_id, starting_us
-from penstock.kernel.errors import Invalid
+from penstock.kernel.errors import Exhausted, Invalid
 from penstock.kernel.ids import RunId
 from penstock.services.runs.record import Run
 from penstock.services.runs.submission import Submission
@@ -29,9 +29,15 @@ __all__ = ["prepare", "start"]
 async def start(services: Services, program: Program, arguments: Mapping[str, str], started_by: str = "") -> Run:
     """Start a run; its record can be read when this returns.
 
-    Raises: Invalid if this program cannot be started on its own; Exhausted if too many runs wait.
+    Raises: Invalid if this program cannot be started on its own; Exhausted if too many runs wait: then there is a
+        record of the run that was refused.
     """
-    return await services.runs.submit(await prepare(services, program, arguments, started_by=started_by))
+    submission = await prepare(services, program, arguments, started_by=started_by)
+    try:
+        return await services.runs.submit(submission)
+    except Exhausted as error:
+        await services.runs.reject(submission, error.message)
+        raise
 
 
 async def prepare(

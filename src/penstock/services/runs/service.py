@@ -29,6 +29,7 @@ from penstock.kernel.runs import (
     ResumeRequested,
     RetryRequested,
     RunAccepted,
+    RunRejected,
     RunStarted,
     RunState,
     StepRecord,
@@ -146,7 +147,8 @@ class Runs:
         if submission.key is not None and (found := await self.find(submission.scope, submission.key)):
             return found
         run, accepted, graph_writes = await self._prepare(submission)
-        if len(self._queue) >= self._max_queued:
+        is_full = len(self._pumps) - len(self._queue) >= self._max_running
+        if is_full and len(self._queue) >= self._max_queued:
             raise Exhausted(f"{len(self._queue)} runs wait already; wait until some have ended")
         is_stored = submission.durability is Durability.EVENT
         first = append_event(run.id, accepted, run.created_at)
@@ -173,6 +175,16 @@ class Runs:
         """
         run = await self.submit(submission)
         return await self.wait(run.id, timeout_s)
+
+    async def reject(self, submission: Submission, message: str) -> Run:
+        """Store a run that will never begin, so that whoever asks for it learns why. Raises: Invalid as `submit`."""
+        run, accepted, graph_writes = await self._prepare(submission)
+        rejected = RunRejected(self._now_us(), message)
+        run.body.state, run.body.message, run.body.finished_at_us = RunState.REJECTED, message, rejected.at_us
+        facts = [append_event(run.id, event, run.created_at) for event in (accepted, rejected)]
+        await self._store_graph(graph_writes, ())
+        await self._store.commit(*insert_run(run), *facts)
+        return run
 
     # Looking.
 
