@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from penstock.api.ubiops.building import Builds
+from penstock.api.ubiops.files import BucketFiles
 from penstock.services.services import Services
 
 __all__ = ["Standing", "opened", "standing"]
@@ -25,6 +26,7 @@ _STANDING: Final[dict[int, Standing]] = {}
 async def opened(services: Services) -> AsyncIterator[None]:
     """Take up what was cut off, and end with the server."""
     made = _STANDING[id(services)] = Standing(Builds(services))
+    services.serving.set_files(BucketFiles(services))
     try:
         await made.builds.take_up()
         yield

@@ -9,7 +9,8 @@ tags.
 import re
 import sys
 import uuid
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from penstock.api.ubiops.catalogue import Project, all_of, equals
@@ -44,10 +45,14 @@ _SYSTEM: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What an environment gives to a version. owner_id: by which its secrets are found; None for the system's own."""
+    """What an environment gives to a version; nothing if it is one of the system's own.
 
-    owner_id: str | None = None
+    owner_ids: by which its secrets are found, those that count more behind. variables: what its `ubiops.yaml` sets.
+    """
+
+    owner_ids: tuple[str, ...] = ()
     requirements: tuple[str, ...] = ()
+    variables: Mapping[str, str] = field(default_factory=dict)
 
 
 def is_system(name: str) -> bool:
@@ -75,7 +80,7 @@ async def environment_of(services: Services, project: Project, version: VersionB
     tag = await tag_of(services, project, environment, version.environment_tag)
     if tag.body.status != "success":
         raise WrongState(f"Environment {name!r} is not available: its tag {tag.body.title!r} is {tag.body.status}")
-    return Chosen(tag.id, tag.body.requirements)
+    return Chosen((environment.id, tag.id), tag.body.requirements, tag.body.variables)
 
 
 async def tag_of(

@@ -13,10 +13,12 @@ from penstock.services.documents import Kind
 __all__ = [
     "ALL",
     "AUDIT",
+    "BUCKET",
     "DATA_TYPES",
     "DEPLOYMENT",
     "ENVIRONMENT",
     "ENVIRONMENT_TAG",
+    "FILE",
     "MAX_RETENTION_S",
     "ORGANIZATION",
     "PIPELINE",
@@ -31,9 +33,11 @@ __all__ = [
     "VERSION",
     "AttachmentBody",
     "AuditBody",
+    "BucketBody",
     "DeploymentBody",
     "EnvironmentBody",
     "FieldBody",
+    "FileBody",
     "MappingBody",
     "ObjectBody",
     "OrganizationBody",
@@ -201,7 +205,8 @@ class TagBody(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         package: digest of the uploaded zip with dependency files.
-        requirements: the lines of the requirements.txt in it.
+        requirements: the lines of the requirements.txt in it. variables: what the ubiops.yaml in it sets.
+        files: the dependency files' texts by name.
         status: `unavailable`, `queued`, `building`, `success` or `failed`.
         build_id: what the older model calls the build of this revision.
     """
@@ -214,6 +219,7 @@ class TagBody(msgspec.Struct, frozen=True, kw_only=True):
     file_name: str = ""
     requirements: tuple[str, ...] = ()
     variables: dict[str, str] = {}
+    files: dict[str, str] = {}
     size_bytes: int = 0
     status: str = "unavailable"
     error_message: str | None = None
@@ -289,6 +295,28 @@ class PipelineVersionBody(msgspec.Struct, frozen=True, kw_only=True):
     attachments: tuple[AttachmentBody, ...] = ()
 
 
+class BucketBody(msgspec.Struct, frozen=True, kw_only=True):
+    """A bucket; its name is the document's. ttl: seconds after which its files are gone, if any."""
+
+    provider: str = "ubiops"
+    description: str = ""
+    labels: Labels = {}
+    configuration: dict[str, Any] = {}
+    ttl: int | None = None
+
+
+class FileBody(msgspec.Struct, frozen=True, kw_only=True):
+    """A file in a bucket; the document is named `<bucket id>/<title>`. sha256: of its content in the blob store.
+
+    A part of an upload in parts is one too, with the upload's id for a bucket and its number for a title.
+    """
+
+    title: str
+    bucket_id: str
+    sha256: str
+    size_bytes: int
+
+
 class AuditBody(msgspec.Struct, frozen=True, kw_only=True):
     """Something that was done. parent: what the thing is part of, as `<type>/<name>`; empty if of nothing."""
 
@@ -306,8 +334,10 @@ DEPLOYMENT = Kind("ubiops.deployment", DeploymentBody, ("supports_request_format
 VERSION = Kind("ubiops.version", VersionBody, ("deployment_id", "title", "status"), noun="Deployment version")
 REVISION = Kind("ubiops.revision", RevisionBody, ("version_id", "status", "package"), noun="Revision")
 ENVIRONMENT = Kind("ubiops.environment", EnvironmentBody, noun="Environment")
-ENVIRONMENT_TAG = Kind("ubiops.environment-tag", TagBody, ("environment_id", "title"), noun="Environment tag")
+ENVIRONMENT_TAG = Kind("ubiops.environment-tag", TagBody, ("environment_id", "title", "status"), noun="Environment tag")
 AUDIT = Kind("ubiops.audit", AuditBody, ("object_type", "object_name", "action", "parent"), noun="Audit entry")
+BUCKET = Kind("ubiops.bucket", BucketBody, noun="Bucket")
+FILE = Kind("ubiops.file", FileBody, ("bucket_id", "title"), noun="File")
 VARIABLE = Kind("ubiops.variable", VariableBody, ("owner_id",), noun="Environment variable")
 PIPELINE = Kind("ubiops.pipeline", PipelineBody, noun="Pipeline")
 PIPELINE_VERSION = Kind(
@@ -324,6 +354,8 @@ ALL: tuple[Kind[Any], ...] = (
     ENVIRONMENT_TAG,
     VARIABLE,
     AUDIT,
+    BUCKET,
+    FILE,
     PIPELINE,
     PIPELINE_VERSION,
 )

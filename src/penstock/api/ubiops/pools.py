@@ -5,10 +5,10 @@ is configured anew: requests under way end on the workers that they have.
 """
 
 import re
-from dataclasses import replace
 from typing import Final
 
 from penstock.api.ubiops.catalogue import Project, all_of, equals
+from penstock.api.ubiops.environments import Chosen, environment_of
 from penstock.api.ubiops.kinds import (
     DEPLOYMENT,
     PLAIN,
@@ -27,10 +27,9 @@ from penstock.ports.workers import PoolSpec
 from penstock.services.documents import Document
 from penstock.services.services import Services
 
-__all__ = ["configure", "reconfigure", "signature", "spec_of"]
+__all__ = ["configure", "reconfigure", "reconfigure_version", "signature", "spec_of"]
 
 _MEMORY: Final = re.compile(r"(\d+)\s*(mb|mib|gb|gib)", re.IGNORECASE)
-MODULE_VARIABLES: Final = ("SYS_DEPLOYMENT_FILE_NAME", "ML_MODEL_FILE_NAME")
 
 
 def signature(side: str, fields: tuple[FieldBody, ...]) -> Signature:
@@ -46,18 +45,18 @@ async def spec_of(
     deployment: Document[DeploymentBody],
     version: Document[VersionBody],
     revision: Document[RevisionBody],
-    *,
-    environment_id: str | None = None,
-    requirements: tuple[str, ...] = (),
+    environment: Chosen,
 ) -> PoolSpec:
-    """Return the pool of a version with that code, which must not be empty.
-
-    environment_id, requirements: of the environment that the version names, if somebody made it.
-    """
+    """Return the pool of a version with that code, which must not be empty."""
     body, code = version.body, revision.body
     assert code.package is not None, "an empty revision has no workers"
     seen = await effective(
-        services, project, deployment, version, environment_id=environment_id, package=code.variables
+        services,
+        project,
+        deployment,
+        version,
+        environment_ids=environment.owner_ids,
+        package={**environment.variables, **code.variables},
     )
     context: dict[str, Value] = {
         "project": project.name,
@@ -78,7 +77,7 @@ async def spec_of(
         package=code.package,
         root=code.root,
         module=code.module,
-        requirements=requirements,
+        requirements=environment.requirements,
         variables={"SYS_DEFAULT_BUCKET": "default", **seen.variables},
         secrets=dict(seen.secrets),
         context=context,
@@ -114,20 +113,9 @@ async def reconfigure_version(services: Services, project: Project, version: Doc
     revision = await services.documents.get(REVISION, version.body.active_revision)
     if revision.body.package is None:
         return
-    from penstock.api.ubiops.environments import environment_of
-
     environment = await environment_of(services, project, version.body)
-    made = await spec_of(
-        services,
-        project,
-        deployment,
-        version,
-        revision,
-        environment_id=environment.owner_id,
-        requirements=environment.requirements,
-    )
-    if made != replace(present, requirements_options=made.requirements_options):
-        await configure(services, made)
+    # Always: a secret may have another text under the same name. Pools that see no difference go on as they are.
+    await configure(services, await spec_of(services, project, deployment, version, revision, environment))
 
 
 def _memory_bytes(body: VersionBody) -> int | None:

@@ -39,14 +39,14 @@ async def effective(
     deployment: Document[DeploymentBody],
     version: Document[VersionBody],
     *,
-    environment_id: str | None = None,
+    environment_ids: tuple[str, ...] = (),
     package: Mapping[str, str] | None = None,
 ) -> Effective:
     """Return what a version's workers see. package: what the code itself asks for, which all others override."""
     plain: dict[str, str] = dict(package or {})
     secret: dict[str, str] = {}
-    for owner in (project.id, environment_id, deployment.id, version.id):
-        for variable in await of_owner(services, project, owner) if owner else ():
+    for owner in (project.id, *environment_ids, deployment.id, version.id):
+        for variable in await of_owner(services, project, owner):
             plain.pop(variable.body.title, None)
             secret.pop(variable.body.title, None)
             if variable.body.is_secret:

@@ -13,8 +13,13 @@ from penstock.kernel.errors import Invalid
 
 __all__ = [
     "Attachment",
+    "BucketCreate",
+    "BucketUpdate",
+    "CompleteUpload",
     "DeploymentCreate",
     "DeploymentUpdate",
+    "EnvironmentCreate",
+    "EnvironmentUpdate",
     "EnvironmentVariable",
     "EnvironmentVariableCopy",
     "Field",
@@ -27,9 +32,12 @@ __all__ = [
     "PipelineVersionUpdate",
     "ProjectCreate",
     "ProjectUpdate",
+    "SecretCopy",
     "Shape",
     "SignIn",
     "Source",
+    "TagCreate",
+    "TagUpdate",
     "VersionCreate",
     "VersionUpdate",
     "changes",
@@ -274,3 +282,82 @@ class OrganizationCreate(msgspec.Struct, frozen=True, kw_only=True):
     """POST and PATCH of an organisation; the rest of what clients send is about contracts."""
 
     name: str
+
+
+class SecretCopy(msgspec.Struct, frozen=True, kw_only=True):
+    """Where secrets of an environment are copied from."""
+
+    source_environment: str
+    source_tag: str | None = None
+
+
+class EnvironmentCreate(msgspec.Struct, frozen=True, kw_only=True):
+    """POST of an environment; clients up to 4.14 say more than the later ones."""
+
+    name: str
+    display_name: str = ""
+    base_environment: str | None = None
+    supports_request_format: bool = True
+    description: str = ""
+    labels: dict[str, Any] = {}
+
+
+class EnvironmentUpdate(msgspec.Struct, frozen=True, kw_only=True):
+    """PATCH of an environment."""
+
+    name: str | UnsetType = UNSET
+    display_name: str | UnsetType = UNSET
+    description: str | UnsetType = UNSET
+    labels: dict[str, Any] | UnsetType = UNSET
+
+
+class TagCreate(msgspec.Struct, frozen=True, kw_only=True):
+    """POST of an environment's tag."""
+
+    name: str
+    supports_request_format: bool = True
+
+
+class TagUpdate(msgspec.Struct, frozen=True, kw_only=True):
+    """PATCH of a tag, or of a build in the older model: a build can be cancelled."""
+
+    status: str | UnsetType = UNSET
+    supports_request_format: bool | UnsetType = UNSET
+
+
+class BucketUpdate(msgspec.Struct, frozen=True, kw_only=True):
+    """PATCH of a bucket."""
+
+    __nullable__ = ("ttl",)
+
+    credentials: dict[str, Any] | UnsetType = UNSET
+    configuration: dict[str, Any] | UnsetType = UNSET
+    ttl: int | UnsetType | None = UNSET
+    description: str | UnsetType = UNSET
+    labels: dict[str, Any] | UnsetType = UNSET
+
+
+class BucketCreate(msgspec.Struct, frozen=True, kw_only=True):
+    """POST of a bucket."""
+
+    name: str
+    provider: str = "ubiops"
+    credentials: dict[str, Any] | None = None
+    configuration: dict[str, Any] = {}
+    ttl: int | None = None
+    description: str = ""
+    labels: dict[str, Any] = {}
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of an upload, by its number and the tag that was answered to its content."""
+
+    ETag: str
+    PartNumber: str | int
+
+
+class CompleteUpload(msgspec.Struct, frozen=True, kw_only=True):
+    """The end of an upload in parts."""
+
+    upload_id: str
+    parts: tuple[Part, ...]
