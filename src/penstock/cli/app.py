@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from penstock import __version__
-from penstock.cli import demo_app, runs_app
+from penstock.cli import demo_app, etl_app, runs_app
 
 __all__ = ["main"]
 
@@ -98,3 +98,4 @@ def _explain(file: Annotated[Path, typer.Argument(help="File with the program's 
 app.add_typer(runs_app.runs, name="runs")
 app.add_typer(runs_app.why, name="why")
 app.add_typer(demo_app.demo, name="demo")
+app.add_typer(etl_app.etl, name="etl")
