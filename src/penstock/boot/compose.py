@@ -86,6 +86,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             executors,
             logged=logs.logged,
             forget_logs=logs.forget,
+            intents=stores.intents,
             max_running=settings.max_running_runs,
             max_queued=settings.max_waiting_runs,
         )

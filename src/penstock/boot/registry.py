@@ -13,6 +13,7 @@ from penstock.boot.config import Settings
 from penstock.boot.secrets import server_secret
 from penstock.ports.blobs import BlobStore
 from penstock.ports.executor import Executor, ReadSecret
+from penstock.ports.intents import IntentLog, NoIntents
 from penstock.ports.logbook import LogBook
 from penstock.ports.metadata import MetadataStore
 from penstock.ports.workers import WorkerPools
@@ -36,6 +37,7 @@ class Stores:
     secret: bytes
     log_book: LogBook
     pools: WorkerPools
+    intents: IntentLog
     executors: Callable[[ReadSecret], tuple[Executor, ...]]
     work: Path
 
@@ -48,6 +50,7 @@ async def _sqlite(settings: Settings) -> AsyncIterator[Stores]:
     from penstock.execute.inline import InlineExecutor
     from penstock.execute.pool.pools import WarmPools
     from penstock.execute.process import ProcessExecutor
+    from penstock.store.intents import IntentFile
     from penstock.store.localdir import LocalBlobs
     from penstock.store.lock import DirectoryLock
     from penstock.store.logfiles import LogFiles
@@ -65,8 +68,9 @@ async def _sqlite(settings: Settings) -> AsyncIterator[Stores]:
                 process = ProcessExecutor(directory / "execute", blobs, log_book, read_secret=read_secret)
                 return process, InlineExecutor(_functions(), log_book, read_secret), pools
 
-            work = directory / "phases"
-            yield Stores(metadata, blobs, server_secret(directory / "secret"), log_book, pools, executors, work)
+            work, intents = directory / "phases", IntentFile(directory / "intents.log")
+            secret = server_secret(directory / "secret")
+            yield Stores(metadata, blobs, secret, log_book, pools, intents, executors, work)
         finally:
             await metadata.close()
     finally:
@@ -89,7 +93,7 @@ async def _memory(settings: Settings) -> AsyncIterator[Stores]:
             return InlineExecutor(_functions(), log_book, read_secret), pools
 
         work = Path(folder) / "phases"
-        yield Stores(MemoryStore(), blobs, secrets.token_bytes(32), log_book, pools, executors, work)
+        yield Stores(MemoryStore(), blobs, secrets.token_bytes(32), log_book, pools, NoIntents(), executors, work)
 
 
 def _functions() -> dict[str, Function]:

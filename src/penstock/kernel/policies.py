@@ -10,6 +10,7 @@ __all__ = [
     "Cache",
     "Cause",
     "Durability",
+    "Keep",
     "Placement",
     "Retention",
     "Retry",
@@ -106,10 +107,25 @@ class Retention(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Durability(StrEnum):
-    """When events of a run reach the disk. EVENT: before each takes effect. JOURNAL: together, when the run ends."""
+    """When a run reaches the disk.
+
+    EVENT: each event before it takes effect. JOURNAL: all events together, when the run ends. ENDS: the run when it is
+    accepted and what came of it when it has ended, without its events; a crash in between has it begin anew. END: what
+    came of it when it has ended; a crash before leaves a failed run behind.
+    """
 
     EVENT = "event"
     JOURNAL = "journal"
+    ENDS = "ends"
+    END = "end"
+
+
+class Keep(StrEnum):
+    """What is kept of a run that has ended: all, all but the values it was given and gave, or nothing."""
+
+    ALL = "all"
+    OUTLINE = "outline"
+    NOTHING = "nothing"
 
 
 def retry_delay_s(retry: Retry, number: int) -> float:

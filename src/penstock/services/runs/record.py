@@ -18,7 +18,7 @@ import msgspec
 from penstock.kernel.graph import Graph, encode_graph
 from penstock.kernel.ids import RunId
 from penstock.kernel.instants import unix_us
-from penstock.kernel.policies import Durability
+from penstock.kernel.policies import Durability, Keep
 from penstock.kernel.query import Cursor, IndexValue
 from penstock.kernel.records import Append, Delete, Insert, Record, Replace, Write
 from penstock.kernel.runs import Event, RunState, StepRecord, encode_event
@@ -58,7 +58,10 @@ OWN_COLUMNS = frozenset({"state", "title", "origin", "group", "started_at", "fin
 
 
 class RunBody(msgspec.Struct, omit_defaults=True):
-    """The stored form of a run, beside the columns it is found by."""
+    """The stored form of a run, beside the columns it is found by.
+
+    keep, steps: of runs that are written as a whole (`brief`), which have their steps with them.
+    """
 
     title: str
     origin: str
@@ -80,6 +83,8 @@ class RunBody(msgspec.Struct, omit_defaults=True):
     retention_s: float | None = None
     labels: dict[str, Value] = msgspec.field(default_factory=dict)
     columns: dict[str, IndexValue] = msgspec.field(default_factory=dict)
+    keep: Keep = Keep.ALL
+    steps: msgspec.Raw = msgspec.Raw(b"")
 
 
 @dataclass(slots=True)

@@ -18,7 +18,7 @@ from penstock.flow.checks import check_graph
 from penstock.flow.machine import RunMachine, check_inputs
 from penstock.kernel.errors import AlreadyExists, Exhausted, NotFound, PenstockError, TimedOut, WrongState
 from penstock.kernel.events import LogEvent
-from penstock.kernel.graph import Graph, decode_graph
+from penstock.kernel.graph import Graph
 from penstock.kernel.ids import RunId
 from penstock.kernel.instants import unix_us
 from penstock.kernel.policies import Durability
@@ -43,10 +43,13 @@ from penstock.kernel.values import Value
 from penstock.ports.blobs import BlobStore
 from penstock.ports.clock import Clock
 from penstock.ports.executor import Executor
+from penstock.ports.intents import IntentLog, NoIntents
 from penstock.ports.metadata import MetadataStore
 from penstock.services.runs.alarms import Alarms
+from penstock.services.runs.briefs import BriefRuns
 from penstock.services.runs.cache import CacheExplanation, StepCache
 from penstock.services.runs.dispatch import Dispatcher
+from penstock.services.runs.machines import decode_plan, graph_of
 from penstock.services.runs.pump import Pump, Surroundings
 from penstock.services.runs.record import (
     EXPIRY_KIND,
@@ -88,6 +91,7 @@ class Runs:
         *,
         logged: Callable[[str, str], None] = lambda run, attempt: None,
         forget_logs: Callable[[str], Awaitable[None]] | None = None,
+        intents: IntentLog | None = None,
         max_running: int = 200,
         max_queued: int = 1_000_000,
     ) -> None:
@@ -102,6 +106,7 @@ class Runs:
         self._around = Surroundings(
             store, clock, self._alarms, self._cache, self._dispatcher, self._changed, self._finished
         )
+        self._brief = BriefRuns(store, clock, self._around, intents or NoIntents())
         self._pumps: dict[str, Pump] = {}
         self._queue: deque[str] = deque()
         self._graphs: OrderedDict[str, Graph] = OrderedDict()
@@ -116,15 +121,22 @@ class Runs:
         """The cache of steps."""
         return self._cache
 
+    @property
+    def brief(self) -> BriefRuns:
+        """Runs that are written as a whole: short, or many."""
+        return self._brief
+
     async def open(self) -> None:
         """Open the executors and take up all runs that have not ended."""
         await self._dispatcher.open()
         await self._recover()
+        await self._brief.open()
         await self._expire()
 
     async def close(self) -> None:
         """Stop moving runs; the next server goes on with them."""
         self._is_closed = True
+        await self._brief.close()
         for pump in list(self._pumps.values()):
             await pump.close()
         for task in list(self._tasks):
@@ -160,7 +172,7 @@ class Runs:
         else:
             await self._store_graph(graph_writes, submission.also)
         self._stored_graphs.add(run.body.graph)
-        machine = RunMachine(submission.graph)
+        machine = RunMachine(graph_of(submission.graph))
         machine.handle(accepted)
         pump = Pump(run, machine, self._around, is_stored=is_stored, journal=[] if is_stored else [first])
         self._pumps[run.id] = pump
@@ -391,24 +403,25 @@ class Runs:
     # Inside.
 
     async def _prepare(self, submission: Submission) -> tuple[Run, RunAccepted, list[Write]]:
-        digest, encoded = graph_digest(submission.graph)
+        graph = graph_of(submission.graph)
+        digest, encoded = graph_digest(graph)
         if digest not in self._graphs:
-            check_graph(submission.graph)
-        check_inputs(submission.graph, submission.inputs)
+            check_graph(graph)
+        check_inputs(graph, submission.inputs)
         at = self._clock.now()
         run_id = submission.id or RunId(self._clock.new_id())
         run, accepted = first_record(submission, run_id, digest, at)
         writes: list[Write] = []
         if digest not in self._stored_graphs and await self._store.get(GRAPH_KIND, digest) is None:
             writes.append(Insert(GRAPH_KIND, digest, submission.scope, None, at, encoded))
-        self._keep_graph(digest, submission.graph)
+        self._keep_graph(digest, graph)
         return run, accepted, writes
 
     async def _settle_clash(self, submission: Submission, *, is_graph_new: bool) -> Run:
         """Somebody stored the same key, or the same graph, a moment before us."""
         if submission.key is not None and (found := await self.find(submission.scope, submission.key)):
             return found
-        digest, _ = graph_digest(submission.graph)
+        digest, _ = graph_digest(graph_of(submission.graph))
         if not is_graph_new or await self._store.get(GRAPH_KIND, digest) is None:
             raise AlreadyExists("what was to be stored with the run is there already")
         self._stored_graphs.add(digest)
@@ -425,7 +438,7 @@ class Runs:
             record = await self._store.get(GRAPH_KIND, digest)
             if record is None:
                 raise NotFound(f"there is no graph {digest!r}")
-            found = await asyncio.to_thread(decode_graph, record.body)
+            found = graph_of(await asyncio.to_thread(decode_plan, record.body))
             self._keep_graph(digest, found)
         self._graphs.move_to_end(digest)
         return found
@@ -465,6 +478,8 @@ class Runs:
         pump = self._pumps.get(run_id)
         if pump is not None:
             pump.deliver(event)
+        else:
+            self._brief.deliver(run_id, event)
 
     def _changed(self, run_id: str) -> None:
         for moved in self._watchers.get(run_id, ()):

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from penstock.kernel.graph import Graph
 from penstock.kernel.ids import RunId
 from penstock.kernel.instants import from_unix_us, rfc3339, unix_us
-from penstock.kernel.policies import Durability, Retention
+from penstock.kernel.policies import Durability, Keep, Retention
 from penstock.kernel.query import IndexValue
 from penstock.kernel.records import Write
 from penstock.kernel.runs import RunAccepted
 from penstock.kernel.scope import Scope
 from penstock.kernel.values import Value
+from penstock.services.runs.machines import Plan
 from penstock.services.runs.record import Run, RunBody
 
 __all__ = ["Submission", "first_record"]
@@ -30,18 +30,19 @@ class Submission:
         columns: further columns by which runs are listed. labels: further facts that are only kept.
         scheduled_at_us: for when it was meant.
         also: writes that are stored in the same transaction.
+        keep: what is left of it when it has ended, if it is written as a whole (`Runs.brief`).
         id: the run's id, if the submitter had to know it before; else a new one is made.
     """
 
     __slots__ = (
-        "also", "artifacts", "columns", "durability", "facts", "graph", "group", "id", "inputs", "key", "labels",
-        "origin", "retention", "scheduled_at_us", "scope", "title",
+        "also", "artifacts", "columns", "durability", "facts", "graph", "group", "id", "inputs", "keep", "key",
+        "labels", "origin", "retention", "scheduled_at_us", "scope", "title",
     )  # fmt: skip
 
     def __init__(
         self,
         scope: Scope,
-        graph: Graph,
+        graph: Plan,
         title: str,
         *,
         inputs: Mapping[str, Value] | None = None,
@@ -56,9 +57,10 @@ class Submission:
         durability: Durability = Durability.EVENT,
         retention: Retention | None = None,
         also: tuple[Write, ...] = (),
+        keep: Keep = Keep.ALL,
         id: RunId | None = None,
     ) -> None:
-        self.id = id
+        self.id, self.keep = id, keep
         self.scope, self.graph, self.title = scope, graph, title
         self.inputs, self.artifacts, self.facts = dict(inputs or {}), dict(artifacts or {}), dict(facts or {})
         self.key, self.origin, self.group = key, origin, group

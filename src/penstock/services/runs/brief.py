@@ -1,0 +1,154 @@
+"""A run that is written as a whole: moves it in memory, and writes one row when it has ended.
+
+For runs that are short or come in great numbers. Beside `pump.Pump`, which writes every event before it takes effect,
+this one asks for things at once: between two of its events lies neither a transaction nor a change of tasks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import assert_never
+
+import msgspec
+import structlog
+
+from penstock.flow.effects import Cancel, ClearTimer, Effect, Finish, Launch, LookUpCache, SetTimer, StoreInCache
+from penstock.kernel.errors import PenstockError, WrongState
+from penstock.kernel.events import LogEvent
+from penstock.kernel.instants import unix_us
+from penstock.kernel.policies import Durability, Keep
+from penstock.kernel.records import Delete, Write
+from penstock.kernel.runs import Event, RunAccepted, RunStarted, StepRecord, TimerFired
+from penstock.ports.intents import IntentLog
+from penstock.services.runs.brief_record import PENDING_KIND, columns_of, encode_steps, insert_brief
+from penstock.services.runs.machines import Machine
+from penstock.services.runs.pump import Surroundings
+from penstock.services.runs.record import Run
+
+__all__ = ["BriefPump"]
+
+_log = structlog.get_logger("penstock.runs")
+
+
+class BriefPump:
+    """Moves one run.
+
+    Attributes:
+        run: as it is, ahead of the store. machine: its state. ended: done when the run's end is stored.
+        on_finished: told then.
+    """
+
+    def __init__(
+        self, run: Run, machine: Machine, around: Surroundings, intents: IntentLog, on_finished: Callable[[str], None]
+    ) -> None:
+        self.run = run
+        self.machine = machine
+        self.ended: asyncio.Future[Run] = asyncio.get_running_loop().create_future()
+        self._around = around
+        self._intents = intents
+        self._on_finished = on_finished
+        self._waiting: deque[Event] = deque()
+        self._is_moving = False
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._storing: asyncio.Task[None] | None = None
+
+    def begin(self, accepted: RunAccepted) -> None:
+        """Start it."""
+        self.deliver(accepted)
+        self.deliver(RunStarted(accepted.at_us))
+
+    def deliver(self, event: Event) -> None:
+        """Take an event in; it has taken effect when this returns, unless another one is taking effect right now."""
+        self._waiting.append(event)
+        if self._is_moving:
+            return
+        self._is_moving = True
+        try:
+            while self._waiting:
+                for effect in self.machine.handle(self._waiting.popleft()):
+                    self._carry_out(effect)
+        finally:
+            self._is_moving = False
+        if self.machine.state is not self.run.body.state and self._storing is None:
+            self._show()
+            if self.machine.state.is_final:
+                self._storing = asyncio.create_task(self._store())
+
+    async def close(self) -> None:
+        """Stop moving."""
+        self._waiting.clear()
+        for timer in self._timers.values():
+            timer.cancel()
+        if self._storing is not None:
+            await asyncio.gather(self._storing, return_exceptions=True)
+        if not self.ended.done():
+            self.ended.set_exception(WrongState("the server is being stopped"))
+            self.ended.exception()  # nobody may be waiting
+
+    def _show(self) -> None:
+        body, machine = self.run.body, self.machine
+        body.state, body.message = machine.state, machine.message
+        body.started_at_us, body.finished_at_us = machine.started_at_us, machine.finished_at_us
+        body.outputs = machine.outputs
+
+    async def _store(self) -> None:
+        run, body = self.run, self.run.body
+        at = self._around.clock.now()
+        run.updated_at = at
+        body.done_count, body.step_count = self.machine.counts()
+        if body.keep is Keep.ALL:
+            body.steps = encode_steps(self.machine.steps())
+        else:
+            body.inputs, body.outputs = {}, {}
+            body.steps = encode_steps(_without_values(record) for record in self.machine.steps())
+        try:
+            if writes := self._writes():
+                await self._around.store.commit(*writes)
+        except PenstockError as error:
+            _log.error(LogEvent.RUN_STUCK, run=run.id, exc_info=error)
+            self.ended.set_exception(error)
+            self.ended.exception()
+            return
+        self._intents.end(run.id)
+        if not self.ended.done():
+            self.ended.set_result(run)
+        self._on_finished(run.id)
+
+    def _writes(self) -> list[Write]:
+        run = self.run
+        writes: list[Write] = []
+        if run.body.durability is Durability.ENDS:
+            writes.append(Delete(PENDING_KIND, run.id))
+        if run.body.keep is not Keep.NOTHING:
+            writes.append(insert_brief(run, columns_of(run, self.machine.steps())))
+        return writes
+
+    def _carry_out(self, effect: Effect) -> None:
+        around, run = self._around, self.run
+        match effect:
+            case Launch():
+                around.dispatcher.launch(run.id, run.scope, effect)
+            case Finish():
+                pass
+            case SetTimer(timer, at_us):
+                delay_s = (at_us - unix_us(around.clock.now())) / 1e6
+                self._timers[timer] = asyncio.get_running_loop().call_later(max(delay_s, 0.0), self._ring, timer)
+            case ClearTimer(timer):
+                if (handle := self._timers.pop(timer, None)) is not None:
+                    handle.cancel()
+            case Cancel(attempt, reason, grace_s):
+                around.dispatcher.cancel(run.id, attempt, reason, grace_s)
+            case LookUpCache() | StoreInCache():
+                raise AssertionError("a run that is written as a whole asks no cache")
+            case _:
+                assert_never(effect)
+
+    def _ring(self, timer: str) -> None:
+        self._timers.pop(timer, None)
+        self.deliver(TimerFired(unix_us(self._around.clock.now()), timer))
+
+
+def _without_values(record: StepRecord) -> StepRecord:
+    return msgspec.structs.replace(record, inputs={}, outputs={})
