@@ -87,8 +87,6 @@ class Flow(msgspec.Struct, frozen=True, omit_defaults=True):
     """
 
     stages: tuple[StageSpec, ...]
-    pipeline: str = ""
-    namespace: str = "default"
     preview_rows: int | None = None
     memory_bytes: int | None = None
 

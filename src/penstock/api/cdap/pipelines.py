@@ -1,30 +1,39 @@
 """The one place where this dialect's handlers meet `lower`: checking a pipeline, and making a graph of it.
 
-Loaded late: what checks and lowers knows all plugins, and the server starts without it. What is asked of `lower`:
-
-- `check_pipeline(artifact, config)` gives all failures of a pipeline: message, correction, stage, property, …
-- `check_stage(stage, inputs)` gives the failures of one stage, its output schema and its ports' schemas
-- `lower_pipeline(artifact, config)` gives the graph of a checked pipeline, and the names of the steps that are phases.
-  The run's parameters are `arguments` (an object of texts: the effective arguments), `secrets`-free; every data step
-  leaves an output `counts` = `{stage: {"in": n, "out": n, "error": n, "alert": n, "out.<port>": n}}`, every step that
-  sets arguments an output `arguments` = `{name: text}`. Log lines are `LEVEL [stage] message`.
+The run's parameters are `arguments` (an object of texts: the effective arguments) and `connections`; every data step
+leaves an output `statistics` = `{stage: {"input": n, "output": n, "error": n}}`, every step that sets arguments an
+output `arguments` = `{name: text}`. Log lines are `LEVEL TAB stage TAB message`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from penstock.api.cdap.entities import Place
 from penstock.api.cdap.kinds import CONNECTION, VersionBody
-from penstock.kernel.errors import Unsupported
+from penstock.api.cdap.lower import (
+    Failure,
+    PipelineInvalid,
+    StageChecked,
+    build_graph,
+    find_failures,
+    find_stage_failures,
+    read_pipeline,
+    read_stage,
+    texts_of,
+)
+from penstock.api.cdap.names import STREAMING_ARTIFACT
+from penstock.kernel.errors import Invalid
 from penstock.kernel.graph import Graph
 from penstock.kernel.query import MAX_LIMIT
 from penstock.kernel.values import Value
 from penstock.services.services import Services
 
-__all__ = ["Lowered", "check_pipeline", "connections_of", "graph_of"]
+__all__ = ["Lowered", "check_pipeline", "check_stage", "connections_of", "graph_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +50,18 @@ class Lowered:
         return {"arguments": {**arguments, **token}, "connections": dict(connections)}
 
 
-def graph_of(artifact: str, config: str) -> Lowered:
-    """Return the graph of a pipeline that was checked."""
-    raise Unsupported("pipelines cannot be run yet")
+def graph_of(artifact: str, config: str, preview_rows: int | None = None) -> Lowered:
+    """Return the graph of a pipeline that was checked. Raises: Invalid.
+
+    preview_rows: sources give at most that many records, sinks write nothing.
+    """
+    decoded = msgspec.json.decode(config)
+    try:
+        pipeline = read_pipeline(decoded, is_streaming=artifact == STREAMING_ARTIFACT)
+    except PipelineInvalid as invalid:
+        raise Invalid(str(invalid)) from None
+    graph = build_graph(pipeline, preview_rows)
+    return Lowered(graph, tuple(step.name for step in graph.bodies["main"].steps if step.labels["kind"] == "phase"))
 
 
 async def connections_of(services: Services, place: Place, version: VersionBody) -> dict[str, Any]:
@@ -56,3 +74,21 @@ async def connections_of(services: Services, place: Place, version: VersionBody)
 
 async def check_pipeline(services: Services, place: Place, artifact: str, config: dict[str, Any]) -> None:
     """Check a pipeline as a whole. Raises: Invalid with all failures."""
+    try:
+        pipeline = read_pipeline(config, is_streaming=artifact == STREAMING_ARTIFACT)
+    except PipelineInvalid as invalid:
+        raise Invalid(str(invalid)) from None
+    failures = await find_failures(services.phases, pipeline)
+    if failures:
+        raise Invalid(texts_of(failures))
+
+
+async def check_stage(
+    services: Services, stage: dict[str, Any], inputs: Sequence[tuple[str, dict[str, Any] | None]]
+) -> StageChecked:
+    """Check one stage, given JSON schemas of what comes in by stage. Raises: Invalid if it is none."""
+    failures: list[Failure] = []
+    read = read_stage(stage, failures)
+    if read is None:
+        raise Invalid(texts_of(failures))
+    return await find_stage_failures(services.phases, read, inputs)
