@@ -3,7 +3,13 @@
 import logging
 import sys
 
-import structlog
+# structlog loads rich where it finds it, to colour tracebacks that we print plainly: a tenth of the start.
+_is_there = "rich" in sys.modules
+sys.modules.setdefault("rich", None)  # type: ignore[arg-type]
+import structlog  # noqa: E402
+
+if not _is_there:
+    del sys.modules["rich"]
 
 __all__ = ["configure_logs"]
 

@@ -16,6 +16,7 @@ from typing import Any
 import structlog
 import uvicorn
 import uvloop
+from starlette.applications import Starlette
 
 from penstock.boot.compose import compose
 from penstock.boot.config import Settings
@@ -53,11 +54,20 @@ async def _serve(settings: Settings, bound: socket.socket, on_ready: Callable[[s
 
         async def listening() -> None:
             on_ready(url)
+            loading = asyncio.create_task(_load_dialects(app))
             if settings.warm:
                 await circuits.warm()
+            await loading
 
         await _Server(config, listening, circuits.close).serve([bound])
     _log.info(LogEvent.SERVER_STOPPED, url=url)
+
+
+async def _load_dialects(app: Starlette) -> None:
+    """Import the handlers of all dialects, so that the first call of each does not wait for it."""
+    for dialect in app.state.dialects:
+        await asyncio.to_thread(len, dialect.operations)
+    app.state.router.complete()
 
 
 class _Server(uvicorn.Server):

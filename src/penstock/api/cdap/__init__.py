@@ -15,15 +15,23 @@
 Everything below `/v3` is also served below `/api/v3`, which is where Data Fusion publishes it.
 """
 
-from penstock.api.cdap import auth, errors, firing, kinds, operations
+from penstock.api.cdap import auth, errors, firing, kinds
 from penstock.api.shared.dialect import Dialect
+from penstock.api.shared.operation import Later, Operation
 
 __all__ = ["DIALECT"]
+
+
+def _operations() -> tuple[Operation, ...]:
+    from penstock.api.cdap import operations
+
+    return operations.ALL
+
 
 DIALECT = Dialect(
     name="cdap",
     prefixes=("/v3", "/ping", "/v1beta1"),
-    operations=operations.ALL,
+    operations=Later(_operations),
     errors=errors.TABLE,
     error_body=errors.error_body,
     authenticate=auth.authenticate,

@@ -13,15 +13,23 @@
 A new code of refusal goes into the table of `errors`; a new state of the core into the tables of `project`.
 """
 
-from penstock.api.feldera import auth, errors, operations
+from penstock.api.feldera import auth, errors
 from penstock.api.shared.dialect import Dialect
+from penstock.api.shared.operation import Later, Operation
 
 __all__ = ["DIALECT"]
+
+
+def _operations() -> tuple[Operation, ...]:
+    from penstock.api.feldera import operations
+
+    return operations.ALL
+
 
 DIALECT = Dialect(
     name="feldera",
     prefixes=("/v0", "/config", "/healthz"),
-    operations=operations.ALL,
+    operations=Later(_operations),
     errors=errors.TABLE,
     error_body=errors.error_body,
     authenticate=auth.authenticate,

@@ -13,19 +13,36 @@
 Both versions of the API, v1beta1 and v2beta1, are views of the same documents.
 """
 
-from penstock.api.kfp import auth, errors, kinds, operations, recurring
+from penstock.api.kfp import auth, errors, kinds
 from penstock.api.shared.dialect import Dialect
+from penstock.api.shared.operation import Later, Operation
+from penstock.kernel.triggers import Firing
+from penstock.services.runs.submission import Submission
+from penstock.services.services import Services
 
 __all__ = ["DIALECT"]
+
+
+def _operations() -> tuple[Operation, ...]:
+    from penstock.api.kfp import operations
+
+    return operations.ALL
+
+
+async def _launch(services: Services, document: str, firing: Firing) -> Submission | None:
+    from penstock.api.kfp import recurring
+
+    return await recurring.launch(services, document, firing)
+
 
 DIALECT = Dialect(
     name="kfp",
     prefixes=("/apis",),
-    operations=operations.ALL,
+    operations=Later(_operations),
     errors=errors.TABLE,
     error_body=errors.error_body,
     authenticate=auth.authenticate,
     kinds=kinds.ALL,
-    launcher=recurring.launch,
+    launcher=_launch,
     aliases=(("/pipeline/apis", "/apis"),),
 )

@@ -45,6 +45,7 @@ def build_app(dialects: tuple[Dialect, ...], services: Services) -> Starlette:
 
     app = Starlette(routes=[Mount("", app=serve)])
     app.state.dialects = dialects
+    app.state.router = router
     app.state.services = services
     return app
 

@@ -1,6 +1,6 @@
 """The declaration that is a dialect: its contents page, in its `__init__.py`, as `DIALECT`."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any
@@ -56,7 +56,8 @@ class Dialect:
     Attributes:
         name: short, lower case.
         prefixes: path prefixes it owns: an unknown path below one is answered in its words. The longest prefix wins.
-        operations: all wire operations, implemented or not.
+        operations: all wire operations, implemented or not; all lie below the prefixes. As `Later` they are imported
+            with the first call below a prefix.
         errors: error class → reply; looked up along the class's ancestors, and total over the closed set.
         error_body: builds the envelope.
         authenticate: who is calling, in what scope.
@@ -69,7 +70,7 @@ class Dialect:
 
     name: str
     prefixes: tuple[str, ...]
-    operations: tuple[Operation, ...]
+    operations: Collection[Operation]
     errors: Mapping[type[PenstockError], Reply]
     error_body: ErrorBody
     authenticate: Authenticate

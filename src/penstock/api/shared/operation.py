@@ -1,12 +1,13 @@
 """One wire operation: a line of a dialect's `operations.py`."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from penstock.kernel.principal import Role
 
-__all__ = ["BYTES", "NO_BODY", "STREAM", "Answer", "Body", "Bytes", "Handler", "Json", "NoBody", "Operation", "Stream"]
+__all__ = ["BYTES", "NO_BODY", "STREAM", "Answer", "Body", "Bytes", "Handler", "Json", "Later", "NoBody", "Operation",
+           "Stream"]  # fmt: skip
 
 MIB = 1 << 20
 
@@ -77,6 +78,31 @@ class Operation:
     role: Role | None = Role.READER
     body: Body = NO_BODY
     status: int = 200
+
+
+class Later(Collection[Operation]):
+    """Operations whose modules are imported when somebody first looks at them.
+
+    The handlers of a dialect are most of it, and a server that starts has no need of them yet.
+    """
+
+    def __init__(self, load: Callable[[], tuple[Operation, ...]]) -> None:
+        self._load = load
+        self._loaded: tuple[Operation, ...] | None = None
+
+    def __iter__(self) -> Iterator[Operation]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    def __contains__(self, operation: object) -> bool:
+        return operation in self._all()
+
+    def _all(self) -> tuple[Operation, ...]:
+        if self._loaded is None:
+            self._loaded = self._load()
+        return self._loaded
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote
 
 from penstock.api.shared.dialect import Dialect
-from penstock.api.shared.operation import Operation
+from penstock.api.shared.operation import Later, Operation
 
 __all__ = ["Endpoint", "Match", "Router"]
 
@@ -56,16 +56,26 @@ class Router:
         self._root = _Node()
         self._dialects = dialects
         self._owners: list[tuple[str, Dialect]] = []
+        self._waiting: list[Dialect] = []
         for dialect in dialects:
             self._owners += [(prefix.rstrip("/"), dialect) for prefix in dialect.prefixes]
             self._owners += [(alias.rstrip("/"), dialect) for alias, _ in dialect.aliases]
-            for operation in dialect.operations:
-                for path in _paths(dialect, operation):
-                    self._add(path, Endpoint(dialect, operation))
+            if isinstance(dialect.operations, Later):
+                self._waiting.append(dialect)
+            else:
+                self._add_all(dialect)
         self._owners.sort(key=lambda owner: -len(owner[0]))
+
+    def complete(self) -> None:
+        """Add the operations of all dialects that nobody has called yet. Raises: ValueError as making a router."""
+        waiting, self._waiting = self._waiting, []
+        for dialect in waiting:
+            self._add_all(dialect)
 
     def find(self, verb: str, raw_path: str) -> Match:
         """Look a request up; `raw_path` is still percent-encoded and has no query."""
+        if self._waiting:
+            self._add_owners(raw_path)
         segments = raw_path.strip("/").split("/") if raw_path.strip("/") else []
         allowed: dict[str, None] = {}
         dialect = None
@@ -83,6 +93,18 @@ class Router:
             if path == prefix or path.startswith(prefix + "/"):
                 return dialect
         return self._dialects[0]
+
+    def _add_owners(self, path: str) -> None:
+        for dialect in list(self._waiting):
+            prefixes = [prefix for prefix, owner in self._owners if owner is dialect]
+            if any(path == prefix or path.startswith(prefix + "/") for prefix in prefixes):
+                self._waiting.remove(dialect)
+                self._add_all(dialect)
+
+    def _add_all(self, dialect: Dialect) -> None:
+        for operation in dialect.operations:
+            for path in _paths(dialect, operation):
+                self._add(path, Endpoint(dialect, operation))
 
     def _add(self, path: str, endpoint: Endpoint) -> None:
         node = self._root

@@ -11,14 +11,22 @@ Every operation is served below `/v2.1` and `/v2` alike.
 """
 
 from penstock.api.shared.dialect import Dialect
-from penstock.api.ubiops import auth, beside, errors, kinds, operations
+from penstock.api.shared.operation import Later, Operation
+from penstock.api.ubiops import auth, beside, errors, kinds
 
 __all__ = ["DIALECT"]
+
+
+def _operations() -> tuple[Operation, ...]:
+    from penstock.api.ubiops import operations
+
+    return operations.ALL
+
 
 DIALECT = Dialect(
     name="ubiops",
     prefixes=("/v2.1",),
-    operations=operations.ALL,
+    operations=Later(_operations),
     errors=errors.TABLE,
     error_body=errors.error_body,
     authenticate=auth.authenticate,
