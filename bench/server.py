@@ -49,10 +49,11 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(timeout_s: float = 60.0) -> Iterator[Server]:
-    """Start a server on a free port over an empty data directory; end it and remove the directory afterwards."""
+def serving(timeout_s: float = 60.0, *, data: Path | None = None) -> Iterator[Server]:
+    """Start a server on a free port over a data directory, or an empty one that is removed afterwards; end it."""
     with tempfile.TemporaryDirectory(prefix="penstock-bench-") as folder:
-        command = [_penstock(), "serve", "--port", str(_free_port()), "--data", str(Path(folder) / "data")]
+        directory = str(data or Path(folder) / "data")
+        command = [_penstock(), "serve", "--port", str(_free_port()), "--data", directory]
         started = time.perf_counter()
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         try:
