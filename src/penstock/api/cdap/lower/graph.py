@@ -6,7 +6,6 @@ job of kind `circuit`; the steps after it see what it set.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -29,45 +28,28 @@ _PARAMETERS = {
 }
 
 
-def build_graph(pipeline: Pipeline, name: str, namespace: str, preview_rows: int | None = None) -> Graph:
-    """Return the graph of an app in a namespace.
-
-    preview_rows: sources give at most that many records, sinks write nothing.
-    """
+def build_graph(pipeline: Pipeline, preview_rows: int | None = None) -> Graph:
+    """Return the graph. Its run knows the facts `namespace` and `app`."""
     units = units_of(pipeline)
-    steps = tuple(_step(pipeline, unit, units, _Owner(name, namespace), preview_rows) for unit in units)
+    steps = tuple(_step(pipeline, unit, units, preview_rows) for unit in units)
     bodies = {"main": Body(steps, parameters=_PARAMETERS, fail_fast=True)}
     if pipeline.after and preview_rows is None:
-        bodies[AFTER_BODY] = Body(_after_steps(pipeline, _Owner(name, namespace)), parameters=_PARAMETERS)
+        bodies[AFTER_BODY] = Body(_after_steps(pipeline), parameters=_PARAMETERS)
     return Graph(bodies, on_exit=AFTER_BODY if AFTER_BODY in bodies else None, lost_limit=0)
 
 
-@dataclass(frozen=True, slots=True)
-class _Owner:
-    """Whose graph it is."""
-
-    name: str
-    namespace: str
-
-    def members(self) -> dict[str, Expr]:
-        """Return what every job is told of the run."""
-        return {
-            "arguments": Input("arguments"),
-            "connections": Input("connections"),
-            "logical_start_ms": apply("find", Input("arguments"), _LOGICAL_START),
-            "namespace": Literal(self.namespace),
-            "pipeline": Literal(self.name),
-        }
-
-
-def _step(pipeline: Pipeline, unit: Unit, units: list[Unit], owner: _Owner, preview_rows: int | None) -> Step:
+def _step(pipeline: Pipeline, unit: Unit, units: list[Unit], preview_rows: int | None) -> Step:
     before = _before(unit, {other.name: other for other in units})
     setters = [other.name for other in before if other.is_control and _role(other.stages[0]) is not Role.CONDITION]
     phases = [other.name for other in before if not other.is_control]
     members: dict[str, Expr] = {
-        **owner.members(),
+        "arguments": Input("arguments"),
+        "connections": Input("connections"),
         "set": Input("set"),
         "statistics": Input("statistics"),
+        "logical_start_ms": apply("find", Input("arguments"), _LOGICAL_START),
+        "namespace": Fact("namespace"),
+        "pipeline": Fact("app"),
     }
     outputs: tuple[str, ...]
     if unit.is_control:
@@ -173,7 +155,7 @@ def _loaded(edge: Edge) -> str:
     return f"load {f'{edge.stage} {edge.port}'.strip()}"
 
 
-def _after_steps(pipeline: Pipeline, owner: _Owner) -> tuple[Step, ...]:
+def _after_steps(pipeline: Pipeline) -> tuple[Step, ...]:
     """Return the actions after the run, one after the other; none of them fails it."""
     steps: list[Step] = []
     for stage in pipeline.after:
@@ -182,7 +164,11 @@ def _after_steps(pipeline: Pipeline, owner: _Owner) -> tuple[Step, ...]:
         members: dict[str, Expr] = {
             "do": Literal("action"),
             "stage": Literal(stage.name),
-            **owner.members(),
+            "arguments": Input("arguments"),
+            "connections": Input("connections"),
+            "logical_start_ms": apply("find", Input("arguments"), _LOGICAL_START),
+            "namespace": Fact("namespace"),
+            "pipeline": Fact("app"),
             **_work(stage, plugin),
         }
         steps.append(
