@@ -60,6 +60,7 @@ class Run:
     def __init__(self, program: str | Program) -> None:
         self.program = compile_program(program) if isinstance(program, str) else program
         self.circuit: Circuit = lower(self.program, Pool())
+        self.circuit.collector.eager = True
         self.schemas = {r.name: r.schema for r in (*self.program.tables, *self.program.views)}
         self.sums = {v.name: Integral() for v in self.program.views if not v.local}
 
@@ -100,6 +101,7 @@ class Run:
         state = self.circuit.snapshot()
         pool = Pool.restored({k[5:]: a for k, a in state.items() if k.startswith("pool/")})
         self.circuit = lower(self.program, pool)
+        self.circuit.collector.eager = True
         self.circuit.restore(state)
 
     def view(self, name: str) -> Counter[Any]:

@@ -6,7 +6,7 @@ sequential function of its inputs: no clock, no randomness, no I/O.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter_ns
 from typing import Any
@@ -17,6 +17,7 @@ import numpy.typing as npt
 from penstock.circuit.operator import Delta, Operator, State, batch_of
 from penstock.circuit.operators.table import Table
 from penstock.data.batch import Batch, Column
+from penstock.data.collecting import Coded, Collector
 from penstock.data.pool import Pool
 from penstock.data.rows import RowLayout
 from penstock.data.types import Schema
@@ -28,10 +29,14 @@ CLOCK = "now"
 
 @dataclass(slots=True)
 class Wired:
-    """An operator, where its inputs come from, and what it has done so far (rows, nanoseconds)."""
+    """An operator, where its inputs come from, and what it has done so far (rows, nanoseconds).
+
+    pooled: columns of its output that hold codes of pooled values.
+    """
 
     operator: Operator
     inputs: tuple[int, ...]
+    pooled: tuple[int, ...] = ()
     rows_in: int = 0
     rows_out: int = 0
     time_ns: int = 0
@@ -61,6 +66,10 @@ class Circuit:
     outputs: dict[str, Output] = field(default_factory=dict)
     steps: int = 0
     _now: int | None = None
+    collector: Collector = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.collector = Collector(self.pool, self.coded)
 
     @property
     def uses_clock(self) -> bool:
@@ -70,12 +79,16 @@ class Circuit:
     def step(self, inputs: Mapping[str, Batch], now_micros: int | None = None) -> dict[str, Batch]:
         """Take in changes of tables and return the change of each table and view that changed.
 
+        The codes of a change mean something until the next step, or as long as a lease of the pool is held that was
+        taken before this one.
+
         A change holds no row both added and taken away (strings that are only carried count by their codes); a row
         that is added twice may stand in it twice.
 
         now_micros: the clock's new time (epoch microseconds), where the program uses it.
         Raises: EvaluationError if an expression has no value; the circuit is of no use afterwards.
         """
+        self.collector.advance()
         deltas: list[Delta | None] = [None] * len(self.operators)
         given: dict[int, Batch] = {self.inputs[name]: batch for name, batch in inputs.items() if name != CLOCK}
         if now_micros is not None and self.uses_clock and now_micros != self._now:
@@ -90,6 +103,8 @@ class Circuit:
                 incoming = [deltas[j] for j in wired.inputs]
                 if all(d is None for d in incoming) and not (first and operator.runs_first):
                     continue
+            if self.collector.marking and i in given:
+                self.collector.meet(given[i].columns, wired.pooled)
             began = perf_counter_ns()
             delta = operator.step(incoming)
             ran.append(wired)
@@ -98,12 +113,21 @@ class Circuit:
             if delta is not None and len(delta):
                 deltas[i] = delta
                 wired.rows_out += len(delta)
+                if self.collector.marking and (passed := batch_of(delta)) is not None:
+                    self.collector.meet(passed.columns, wired.pooled)
         for wired in ran:
             began = perf_counter_ns()
             wired.operator.commit()
             wired.time_ns += perf_counter_ns() - began
         self.steps += 1
         return self._collect(deltas)
+
+    def coded(self) -> list[Coded]:
+        """Return all places in the state where codes of pooled values stand."""
+        places = [c for wired in self.operators for c in wired.operator.coded()]
+        for output in self.outputs.values():
+            places += output.contents.coded() if output.contents is not None else []
+        return places
 
     def _clock_change(self, now: int) -> Batch:
         times = [now] if self._now is None else [self._now, now]
@@ -148,17 +172,21 @@ class Circuit:
 
     def snapshot(self) -> dict[str, npt.NDArray[Any]]:
         """Return the whole state as arrays by name, for `restore` into a circuit of the same program."""
-        state: dict[str, npt.NDArray[Any]] = {
-            "steps": np.array([self.steps]),
-            "now": np.array([self._now is not None, self._now or 0]),
-        }
-        state.update({f"pool/{k}": a for k, a in self.pool.snapshot().items()})
+        return dict(self.snapshot_parts())
+
+    def snapshot_parts(self) -> Iterator[tuple[str, npt.NDArray[Any]]]:
+        """Yield the state array by array, so that no more than one operator's is copied at a time."""
+        yield "steps", np.array([self.steps])
+        yield "now", np.array([self._now is not None, self._now or 0])
+        for k, a in self.pool.snapshot().items():
+            yield f"pool/{k}", a
         for i, wired in enumerate(self.operators):
-            state.update({f"{i}/{k}": a for k, a in wired.operator.snapshot().items()})
+            for k, a in wired.operator.snapshot().items():
+                yield f"{i}/{k}", a
         for name, output in self.outputs.items():
             if output.contents is not None:
-                state.update({f"view/{name}/{k}": a for k, a in output.contents.snapshot().items()})
-        return state
+                for k, a in output.contents.snapshot().items():
+                    yield f"view/{name}/{k}", a
 
     def restore(self, state: State) -> None:
         """Take up a snapshot. The pool must have been restored from it before the circuit was built."""

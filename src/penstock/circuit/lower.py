@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from penstock.circuit.circuit import CLOCK, Circuit, Output, Wired
@@ -41,7 +42,9 @@ from penstock.sql.plan.walk import children, columns_of, exprs_of
 
 def lower(program: nodes.Program, pool: Pool | None = None) -> Circuit:
     """Build the circuit of a compiled program. Raises NotSupported for what no operator maintains."""
-    return _Lowering(program, Pool() if pool is None else pool).circuit
+    pool = Pool() if pool is None else pool
+    with pool.keeping():
+        return _Lowering(program, pool).circuit
 
 
 class _Lowering:
@@ -60,7 +63,7 @@ class _Lowering:
             assert view.plan is not None
             self._count(view.plan)
         for table in program.tables:
-            at = self._add(Table(table, pool))
+            at = self._add(table.schema, Table(table, pool))
             self.circuit.inputs[table.name] = at
             self._show(table, at, None)
         for view in program.views:
@@ -77,8 +80,10 @@ class _Lowering:
         layout = RowLayout([f.type for f in relation.schema])
         self.circuit.outputs[relation.name] = Output(at, relation.schema, layout, contents)
 
-    def _add(self, operator: Operator, *inputs: int) -> int:
-        self.circuit.operators.append(Wired(operator, inputs))
+    def _add(self, schema: Schema, operator: Operator, *inputs: int) -> int:
+        """Add an operator whose output has that schema; returns its place."""
+        pooled = tuple([i for i, f in enumerate(schema) if f.type.pooled])
+        self.circuit.operators.append(Wired(operator, inputs, pooled))
         return len(self.circuit.operators) - 1
 
     def _count(self, node: nodes.Node) -> None:
@@ -107,20 +112,24 @@ class _Lowering:
         arms: dict[type, Callable[[Any], int]] = {
             nodes.Scan: self._scan,
             nodes.ViewScan: lambda n: self.node(self._view_plan(n)),
-            nodes.Values: lambda n: self._add(Values(n.rows, self._pool)),
+            nodes.Values: lambda n: self._add(n.schema, Values(n.rows, self._pool)),
             nodes.Filter: self._linear,
             nodes.Project: self._linear,
-            nodes.Join: lambda n: self._join(n, None),
-            nodes.AsofJoin: lambda n: self._add(AsofJoin(n, self._pool), self.node(n.left), self.node(n.right)),
+            nodes.Join: lambda n: self._join(n, None, n.schema),
+            nodes.AsofJoin: lambda n: self._add(
+                n.schema, AsofJoin(n, self._pool), self.node(n.left), self.node(n.right)
+            ),
             nodes.Aggregate: self._aggregate,
-            nodes.Distinct: lambda n: self._add(Distinct(_layout(n.schema)), self.node(n.input)),
-            nodes.UnionAll: lambda n: self._add(Union(), *map(self.node, n.inputs)),
+            nodes.Distinct: lambda n: self._add(n.schema, Distinct(_layout(n.schema)), self.node(n.input)),
+            nodes.UnionAll: lambda n: self._add(n.schema, Union(), *map(self.node, n.inputs)),
             nodes.SetOperation: lambda n: self._add(
-                SetOperation(_layout(n.schema), n.kind, n.all), self.node(n.left), self.node(n.right)
+                n.schema, SetOperation(_layout(n.schema), n.kind, n.all), self.node(n.left), self.node(n.right)
             ),
             nodes.TopK: self._top,
-            nodes.Window: lambda n: self._add(Window(n, self._pool), self.node(n.input)),
-            nodes.Hop: lambda n: self._add(Hop(n.time, n.slide, n.size, n.offset, self._pool), self.node(n.input)),
+            nodes.Window: lambda n: self._add(n.schema, Window(n, self._pool), self.node(n.input)),
+            nodes.Hop: lambda n: self._add(
+                n.schema, Hop(n.time, n.slide, n.size, n.offset, self._pool), self.node(n.input)
+            ),
             nodes.Unnest: self._unnest,
         }
         return arms[type(node)](node)
@@ -132,13 +141,13 @@ class _Lowering:
 
     def _scan(self, node: nodes.Scan) -> int:
         if node.table == CLOCK and CLOCK not in self._tables and CLOCK not in self.circuit.inputs:
-            self.circuit.inputs[CLOCK] = self._add(Union())
+            self.circuit.inputs[CLOCK] = self._add(node.schema, Union())
         return self.circuit.inputs[node.table]
 
     def _unnest(self, node: nodes.Unnest) -> int:
         added = [f.type for f in node.schema[len(node.input.schema) :]]
         operator = Unnest(node.collection, added, node.ordinality, node.outer, self._pool)
-        return self._add(operator, self.node(node.input))
+        return self._add(node.schema, operator, self.node(node.input))
 
     def _top(self, node: nodes.TopK) -> int:
         append_only = self.append_only(node.input)
@@ -149,13 +158,15 @@ class _Lowering:
             operator = Standings(node, self._pool)
         else:
             operator = TopK(node, append_only, self._pool)
-        return self._add(operator, self.node(node.input))
+        return self._add(node.schema, operator, self.node(node.input))
 
     def _aggregate(self, node: nodes.Aggregate) -> int:
         operator = Aggregate(
             node.input.schema, node.keys, node.calls, node.schema, self.append_only(node.input), self._pool
         )
-        return self._add(operator, self._panes(node) if self._by_window_only(node) else self.node(node.input))
+        return self._add(
+            node.schema, operator, self._panes(node) if self._by_window_only(node) else self.node(node.input)
+        )
 
     def _by_window_only(self, node: nodes.Aggregate) -> bool:
         """Whether an aggregate over windows asks for a row's time only through its window."""
@@ -170,7 +181,7 @@ class _Lowering:
         assert isinstance(hop, nodes.Hop) and isinstance(hop.time, ColumnRef)
         panes = Panes(_layout(hop.input.schema), hop.time.index, hop.slide, hop.size, hop.offset)
         spread = Hop(hop.time, hop.slide, hop.size, hop.offset, self._pool)
-        return self._add(spread, self._add(panes, self.node(hop.input)))
+        return self._add(hop.schema, spread, self._add(hop.input.schema, panes, self.node(hop.input)))
 
     def _linear(self, node: nodes.Project | nodes.Filter) -> int:
         """Lower a projection and the filter below it as one operator; above an inner join as part of the join."""
@@ -181,79 +192,81 @@ class _Lowering:
         if isinstance(below, nodes.Filter) and (below is node or self._uses[id(below)] <= 1):
             predicate, below = below.predicate, self._without_clock(below.input)
         if isinstance(below, nodes.Join) and below.kind == "inner" and self._alone(below):
-            return self._join(below, (predicate, exprs))
-        return self._add(Linear(predicate, exprs, self._pool), self.node(below))
+            return self._join(below, (predicate, exprs), node.schema)
+        return self._add(node.schema, Linear(predicate, exprs, self._pool), self.node(below))
 
     def _alone(self, node: nodes.Node) -> bool:
         return self._uses[id(node)] <= 1 and id(node) not in self._built
 
     # ------------------------------------------------------------------------------------------------------ joins
 
-    def _join(self, node: nodes.Join, then: tuple[Expr | None, Sequence[Expr] | None] | None) -> int:
+    def _join(self, node: nodes.Join, then: tuple[Expr | None, Sequence[Expr] | None] | None, schema: Schema) -> int:
         if node.kind == "inner":
-            return self._inner(node, then)
+            return self._inner(node, then, schema)
         if node.residual is None:
             return self._equi_join(node)
         return self._residual_join(node)
 
-    def _inner(self, node: nodes.Join, then: tuple[Expr | None, Sequence[Expr] | None] | None) -> int:
+    def _inner(self, node: nodes.Join, then: tuple[Expr | None, Sequence[Expr] | None] | None, schema: Schema) -> int:
         predicate, exprs = then if then is not None else (None, None)
         if node.residual is not None:
             predicate = node.residual if predicate is None else Call("AND", (node.residual, predicate), BOOLEAN)
         linear = None if predicate is None and exprs is None else Linear(predicate, exprs, self._pool)
         left = self._arrange(node, "left", drop_null=True)
         right = self._arrange(node, "right", drop_null=True)
-        return self._pair(left, right, linear)
+        return self._pair(schema, left, right, linear)
 
-    def _pair(self, left: int, right: int, linear: Linear | None) -> int:
-        return self._add(Join(self._trace(left), self._trace(right), linear), left, right)
+    def _pair(self, schema: Schema, left: int, right: int, linear: Linear | None) -> int:
+        return self._add(schema, Join(self._trace(left), self._trace(right), linear), left, right)
 
     def _trace(self, at: int) -> Arrange:
         operator = self.circuit.operators[at].operator
         assert isinstance(operator, Arrange)
         return operator
 
-    def _semi(self, left: int, right: int, anti: bool) -> int:
-        return self._add(SemiJoin(self._trace(left), self._trace(right), anti), left, right)
+    def _semi(self, schema: Schema, left: int, right: int, anti: bool) -> int:
+        return self._add(schema, SemiJoin(self._trace(left), self._trace(right), anti), left, right)
 
     def _equi_join(self, node: nodes.Join) -> int:
         """Outer, semi- and anti-joins whose condition is only equalities: matches are told by the key alone."""
         if node.kind in ("semi", "anti"):
             left = self._arrange(node, "left", drop_null=False)
             right = self._arrange(node, "right", drop_null=True, keys_only=True)
-            return self._semi(left, right, node.kind == "anti")
+            return self._semi(node.schema, left, right, node.kind == "anti")
         parts = []
         keep, drop = ("right", "left") if node.kind == "right" else ("left", "right")
         kept = self._arrange(node, keep, drop_null=False)
+        kept_schema = (node.left if keep == "left" else node.right).schema
         dropped = self._arrange(node, drop, drop_null=True)
         left, right = (dropped, kept) if node.kind == "right" else (kept, dropped)
-        parts.append(self._pair(left, right, None))
-        parts.append(self._padded(node, keep, self._semi(kept, dropped, True)))
+        parts.append(self._pair(node.schema, left, right, None))
+        parts.append(self._padded(node, keep, self._semi(kept_schema, kept, dropped, True)))
         if node.kind == "full":
             other = self._arrange(node, "right", drop_null=False)
             present = self._arrange(node, "left", drop_null=True, keys_only=True)
-            parts.append(self._padded(node, "right", self._semi(other, present, True)))
-        return self._add(Union(), *parts)
+            parts.append(self._padded(node, "right", self._semi(node.right.schema, other, present, True)))
+        return self._add(node.schema, Union(), *parts)
 
     def _residual_join(self, node: nodes.Join) -> int:
         """With a further condition a left row has a match if it occurs, whole, among the pairs that fulfil it."""
         width = len(node.left.schema)
         schema = (*node.left.schema, *node.right.schema)
-        pairs = self._inner(node, None)
+        pairs = self._inner(node, None, schema)
         sides = {"left": ["left"], "right": ["right"], "full": ["left", "right"], "semi": ["left"], "anti": ["left"]}
         parts = [] if node.kind in ("semi", "anti") else [pairs]
         for side in sides[node.kind]:
             input = node.left if side == "left" else node.right
             first = 0 if side == "left" else width
             exprs = [ColumnRef(first + i, schema[first + i].type) for i in range(len(input.schema))]
-            matched = self._add(Linear(None, exprs, self._pool), pairs)
+            matched = self._add(input.schema, Linear(None, exprs, self._pool), pairs)
             layout = _layout(input.schema)
             whole = [ColumnRef(i, f.type) for i, f in enumerate(input.schema)]
-            rows = self._add(Arrange(layout, whole, layout, (), False, True, False, self._pool), self.node(input))
-            present = self._add(Arrange(layout, whole, layout, (), False, True, False, self._pool), matched)
-            found = self._semi(rows, present, node.kind != "semi")
+            arrange = partial(Arrange, layout, whole, layout, (), False, True, False, self._pool)
+            rows = self._add(input.schema, arrange(), self.node(input))
+            present = self._add(input.schema, arrange(), matched)
+            found = self._semi(input.schema, rows, present, node.kind != "semi")
             parts.append(found if node.kind in ("semi", "anti") else self._padded(node, side, found))
-        return parts[0] if len(parts) == 1 else self._add(Union(), *parts)
+        return parts[0] if len(parts) == 1 else self._add(node.schema, Union(), *parts)
 
     def _padded(self, node: nodes.Join, side: str, at: int) -> int:
         """Project the unmatched rows of one side to the join's columns, with NULLs for the other side."""
@@ -264,7 +277,7 @@ class _Lowering:
                 exprs.append(ColumnRef(i if side == "left" else i - width, field.type))
             else:
                 exprs.append(Literal(None, field.type.with_nullable(True)))
-        return self._add(Linear(None, exprs, self._pool), at)
+        return self._add(node.schema, Linear(None, exprs, self._pool), at)
 
     def _arrange(self, node: nodes.Join, side: str, *, drop_null: bool, keys_only: bool = False) -> int:
         input = node.left if side == "left" else node.right
@@ -285,7 +298,7 @@ class _Lowering:
             operator = Arrange(
                 layout, keys, RowLayout(types), never_null, drop, keys_only, self.append_only(input), self._pool
             )
-            known = self._arranged[signature] = self._add(operator, at)
+            known = self._arranged[signature] = self._add(input.schema, operator, at)
         return known
 
     # ------------------------------------------------------------------------------------------------ append-only

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import numpy.typing as npt
 
 from penstock.data.batch import Batch
+from penstock.data.collecting import Coded
 from penstock.data.rows import Rows
 
 State = Mapping[str, npt.NDArray[Any]]
@@ -60,6 +61,10 @@ class Operator:
     def parts(self) -> dict[str, Stateful]:
         """Return the structures that hold this operator's state, by name; empty when it has none."""
         return {}
+
+    def coded(self) -> list[Coded]:
+        """Return all places in its state where codes of pooled values stand; what is not said here may be freed."""
+        return []
 
     def snapshot(self) -> dict[str, npt.NDArray[Any]]:
         """Return the operator's state as arrays."""

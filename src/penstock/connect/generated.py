@@ -108,7 +108,8 @@ def _of_values(name: str, type: SqlType, settings: Mapping[str, Any], strategy: 
     if not isinstance(values, list) or not values or strategy not in _STRATEGIES:
         raise TransportRefused(f"values of column {name!r} is a list that is not empty, chosen from by {_STRATEGIES}")
     read = value_reader(type, FLAVORS["datagen"])
-    choices = encode_values([None if value is None else read(value) for value in values], type, pool)
+    with pool.keeping():
+        choices = encode_values([None if value is None else read(value) for value in values], type, pool)
     choose = _indexes(strategy, len(values), _exponent(settings))
     return lambda first, count, random: choices.take(choose(first, count, random))
 

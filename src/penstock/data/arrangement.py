@@ -13,9 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from penstock.data.batch import Words
+from penstock.data.collecting import Coded, coded
 from penstock.data.kernels import compiled
 from penstock.data.records import COUNT, LIVE, Records, add, find, remove
-from penstock.data.rows import Rows
+from penstock.data.rows import RowLayout, Rows
 
 _HEAD, _ROWS, _TOTAL = 0, 1, 2
 """Payload of a key's record: first row + 1, number of rows, sum of their weights."""
@@ -181,6 +182,8 @@ class Arrangement:
         Returns how many of the additions found or left a row with a negative weight: one that is taken away before it
         is there.
         """
+        self.keys.make_room(len(weights))
+        self.rows.make_room(len(weights))
         if self._append_only:
             _append(
                 self.keys.records,
@@ -235,6 +238,10 @@ class Arrangement:
         result = np.zeros(len(ids), np.int64)
         result[found] = self.keys.payloads(ids[found], _TOTAL, 1)[:, 0]
         return result
+
+    def coded(self, key: RowLayout, row: RowLayout) -> list[Coded]:
+        """Return where codes stand in keys and rows of these layouts."""
+        return [*coded(self.keys, [1 + i for i in key.pooled]), *coded(self.rows, [1 + i for i in row.pooled])]
 
     def snapshot(self) -> dict[str, npt.NDArray[Any]]:
         """Return the state as arrays."""

@@ -2,7 +2,11 @@
 
 An entry is [hash, start in the heap, size << 32 | next code in the bucket's chain + 1]; a probe touches a bucket, an
 entry and the heap. The directory of buckets grows by one bucket at a time (linear hashing, Litwin, VLDB 1980).
-An entry that was appended without being looked for has no place in a chain.
+An entry that was appended without being looked for has no place in a chain. A free entry is [next free code + 1, 0, 0].
+
+The heap is made of segments of equal size. A value that is no longer than a segment never crosses a border, a longer
+one has segments of its own. Values are put one after the other into the segment that is open. Values move only when
+the segment that they are in is emptied (`collecting.py`), so whoever reads the heap reads the entry first.
 """
 
 from __future__ import annotations
@@ -14,8 +18,21 @@ from numba import types
 
 from penstock.data.kernels import READ_BYTES, compare_bytes, compiled, hash_bytes, same_bytes
 
-COUNT, HEAP_END, BUCKETS, MASK, SEEN = 0, 1, 2, 3, 4
-"""Places in `meta`: codes, bytes used of the heap, buckets, bits of the directory, a sum that keeps loads alive."""
+COUNT, BUCKETS, MASK, SEEN, FREE, LIVE = 0, 1, 2, 3, 4, 5
+"""Places in `meta`: codes ever made, buckets, bits of the directory, a sum that keeps loads alive, first free code + 1,
+codes in use."""
+AT, LIMIT, TOP, OPEN, VACANT, HINT, KEEP, MADE, MADE_BYTES = 6, 7, 8, 9, 10, 11, 12, 13, 14
+"""Further places: where the open segment is filled to, its end, end of the segments ever used, the open segment,
+segments that can be used again, where to look for one, the mark that new codes get besides, codes and bytes made."""
+META = 15
+
+USED, KEPT, FREED = 1, 2, 4
+"""Bits of a code's mark: met since the last sweep; never to be freed; free."""
+
+SEGMENT_BITS = 20
+SEGMENT = 1 << SEGMENT_BITS
+IN_USE, RECENT, LEAVING = 1, 2, 4
+"""Bits of a segment's state: holds values; was opened since the last sweep began; is being emptied."""
 
 _LINK = np.uint64(0xFFFFFFFF)
 ENTRIES = types.int64[:, ::1]
@@ -45,6 +62,71 @@ def _bucket(h: Any, meta: Any) -> Any:  # pragma: no cover - compiled
     return b
 
 
+@compiled(types.int64(types.int64, _HEAP, types.int64[:, ::1], _I64))
+def _vacant_run(wanted: int, heap: Any, segments: Any, meta: Any) -> Any:  # pragma: no cover - compiled
+    """Return the first of `wanted` segments in a row that can be used again, or the first never used."""
+    top = meta[TOP] >> SEGMENT_BITS
+    if meta[VACANT] >= wanted:
+        run = 0
+        for k in range(top + wanted):
+            s = (meta[HINT] + k) % top
+            if s == 0:
+                run = 0
+            run = run + 1 if segments[s, 0] == 0 else 0
+            if run == wanted:
+                meta[VACANT] -= wanted
+                meta[HINT] = (s + 1) % top
+                return s - wanted + 1
+    if (top + wanted) << SEGMENT_BITS > len(heap):
+        raise MemoryError("the values of one circuit have reached the limit of their heap")
+    meta[TOP] = (top + wanted) << SEGMENT_BITS
+    return top
+
+
+@compiled(types.int64(types.int64, _HEAP, types.int64[:, ::1], _I64))
+def _open(size: int, heap: Any, segments: Any, meta: Any) -> Any:  # pragma: no cover - compiled
+    """Return a place for a value that the open segment has no room for."""
+    wanted = max((size + SEGMENT - 1) >> SEGMENT_BITS, 1)
+    first = _vacant_run(wanted, heap, segments, meta)
+    for s in range(first, first + wanted):
+        segments[s, 0] = IN_USE | RECENT
+        segments[s, 1] = 0
+    start = first << SEGMENT_BITS
+    if size <= SEGMENT:
+        meta[OPEN] = first
+        meta[AT] = start + size
+        meta[LIMIT] = start + SEGMENT
+    return start
+
+
+@compiled(inline=True)
+def place(size: Any, heap: Any, segments: Any, meta: Any) -> Any:  # pragma: no cover - compiled
+    """Return where a new value of that size goes."""
+    at = meta[AT]
+    if at + size <= meta[LIMIT]:
+        meta[AT] = at + size
+    else:
+        at = _open(size, heap, segments, meta)
+    meta[MADE_BYTES] += size
+    return at
+
+
+@compiled(inline=True)
+def _fresh_code(entries: Any, marks: Any, meta: Any) -> Any:  # pragma: no cover - compiled
+    code = meta[FREE] - 1
+    if code >= 0:
+        meta[FREE] = entries[code, 0]
+    else:
+        code = meta[COUNT]
+        if code >= len(marks):
+            raise MemoryError("the values of one circuit have reached their greatest number")
+        meta[COUNT] = code + 1
+    meta[LIVE] += 1
+    meta[MADE] += 1
+    marks[code] = USED | meta[KEEP]
+    return code
+
+
 @compiled(types.void(ENTRIES, _I32, _I64))
 def _split(entries: Any, buckets: Any, meta: Any) -> None:  # pragma: no cover - compiled
     """Add one bucket and move to it what belongs there from the bucket it was split off."""
@@ -71,9 +153,35 @@ def _split(entries: Any, buckets: Any, meta: Any) -> None:  # pragma: no cover -
     buckets[fresh] = np.int32(move)
 
 
-@compiled(types.void(READ_BYTES, _I64, _I64, ENTRIES, _I32, _HEAP, _I64))
+@compiled(types.void(types.int64, ENTRIES, _I32, _I64))
+def unlink(code: int, entries: Any, buckets: Any, meta: Any) -> None:  # pragma: no cover - compiled
+    """Take a code out of its bucket's chain, if it is in one."""
+    b = _bucket(np.uint64(entries[code, 0]), meta)
+    after = np.int64(np.uint64(entries[code, 2]) & _LINK)
+    k = np.int64(buckets[b]) - 1
+    if k == code:
+        buckets[b] = np.int32(after)
+        return
+    while k >= 0:
+        tail = np.uint64(entries[k, 2])
+        following = np.int64(tail & _LINK) - 1
+        if following == code:
+            entries[k, 2] = np.int64((tail & ~_LINK) | np.uint64(after))
+            return
+        k = following
+
+
+@compiled(types.void(READ_BYTES, _I64, _I64, ENTRIES, _I32, _HEAP, _HEAP, types.int64[:, ::1], _I64))
 def intern(
-    data: Any, offsets: Any, out: Any, entries: Any, buckets: Any, heap: Any, meta: Any
+    data: Any,
+    offsets: Any,
+    out: Any,
+    entries: Any,
+    buckets: Any,
+    heap: Any,
+    marks: Any,
+    segments: Any,
+    meta: Any,
 ) -> None:  # pragma: no cover - compiled
     """Find or add data[offsets[i]:offsets[i + 1]] for each i; codes into out."""
     count = len(out)
@@ -88,6 +196,7 @@ def intern(
         if out[i] >= 0:
             seen += entries[out[i], 1]
     meta[SEEN] = seen
+    used = np.uint8(USED | meta[KEEP])
     for i in range(count):
         a = offsets[i]
         n = offsets[i + 1] - a
@@ -104,42 +213,51 @@ def intern(
                 break
             code = np.int64(tail & _LINK) - 1
         if code < 0:
-            code = meta[COUNT]
-            meta[COUNT] += 1
-            at = meta[HEAP_END]
+            code = _fresh_code(entries, marks, meta)
+            at = place(n, heap, segments, meta)
             for j in range(n):
                 heap[at + j] = data[a + j]
-            meta[HEAP_END] = at + n
             entries[code, 0] = np.int64(h)
             entries[code, 1] = at
             entries[code, 2] = np.int64((np.uint64(n) << np.uint64(32)) | np.uint64(buckets[b]))
             buckets[b] = np.int32(code + 1)
-            if meta[COUNT] > meta[BUCKETS]:
+            if meta[LIVE] > meta[BUCKETS] and meta[BUCKETS] < len(buckets):
                 _split(entries, buckets, meta)
+        else:
+            marks[code] |= used
         out[i] = code
 
 
-@compiled(types.void(READ_BYTES, _I64, _I64, ENTRIES, _HEAP, _I64))
+@compiled(types.void(READ_BYTES, _I64, _I64, ENTRIES, _HEAP, _HEAP, types.int64[:, ::1], _I64))
 def append(
-    data: Any, offsets: Any, out: Any, entries: Any, heap: Any, meta: Any
+    data: Any, offsets: Any, out: Any, entries: Any, heap: Any, marks: Any, segments: Any, meta: Any
 ) -> None:  # pragma: no cover - compiled
     """Make an entry for each of the values data[offsets[i]:offsets[i + 1]]; none is looked for.
 
     One kernel does it all, as in `intern`: threads that share the interpreter's lock see it done or not at all.
     """
-    first = offsets[0]
-    end = meta[HEAP_END]
-    for j in range(offsets[len(out)] - first):
-        heap[end + j] = data[first + j]
-    base = end - first
-    for i in range(len(out)):
-        code = meta[COUNT]
-        meta[COUNT] += 1
-        entries[code, 0] = 0
-        entries[code, 1] = base + offsets[i]
-        entries[code, 2] = (offsets[i + 1] - offsets[i]) << 32
-        out[i] = code
-    meta[HEAP_END] += offsets[len(out)] - offsets[0]
+    count = len(out)
+    i = 0
+    while i < count:
+        first = offsets[i]
+        room = meta[LIMIT] - meta[AT]
+        j = i
+        while j < count and offsets[j + 1] - first <= room:
+            j += 1
+        if j == i:
+            at = place(offsets[i + 1] - first, heap, segments, meta)
+            j = i + 1
+        else:
+            at = place(offsets[j] - first, heap, segments, meta)
+        for k in range(offsets[j] - first):
+            heap[at + k] = data[first + k]
+        for k in range(i, j):
+            code = _fresh_code(entries, marks, meta)
+            entries[code, 0] = 0
+            entries[code, 1] = at + offsets[k] - first
+            entries[code, 2] = (offsets[k + 1] - offsets[k]) << 32
+            out[k] = code
+        i = j
 
 
 @compiled(types.int64(_I64, ENTRIES, _I64))

@@ -8,16 +8,32 @@ as many codes as rows, and the codes say nothing about equality.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import pairwise
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from penstock.data import interning
 from penstock.data.batch import Words
-from penstock.data.interning import BUCKETS, COUNT, HEAP_END, MASK
-from penstock.data.memory import reserve
+from penstock.data.interning import (
+    AT,
+    BUCKETS,
+    COUNT,
+    KEEP,
+    KEPT,
+    LIMIT,
+    LIVE,
+    MASK,
+    META,
+    SEGMENT,
+    SEGMENT_BITS,
+    TOP,
+    VACANT,
+)
+from penstock.data.memory import Reserve, reserve
 
 Bytes = npt.NDArray[np.uint8]
 Entries = npt.NDArray[np.int64]
@@ -28,25 +44,91 @@ _FIRST_BUCKETS = 1024
 _SAMPLE = 64
 
 
+class Lease:
+    """As long as it lives, the pool keeps the codes that `Pool.lease` or `Pool.hold` speak of."""
+
+    __slots__ = ("__weakref__", "_leases")
+
+    def __init__(self, leases: dict[int, int], epoch: int) -> None:
+        self._leases = leases
+        leases[id(self)] = epoch
+
+    def __del__(self) -> None:
+        self._leases.pop(id(self), None)
+
+
+class Remembered(Protocol):
+    """Something that remembers results by code (`sql/functions/distinct.py`)."""
+
+    def forget(self, codes: Words) -> None:
+        """Forget what is known of codes that are about to stand for something else."""
+
+    def forget_codes(self) -> None:
+        """Forget all results that are codes themselves."""
+
+
 class Pool:
-    """Interned byte strings of one circuit. Not safe for use by threads that do not hold the interpreter's lock."""
+    """Interned byte strings of one circuit. Not safe for use by threads that do not hold the interpreter's lock.
+
+    Codes are freed when no state of the circuit holds them (`collecting.py`). Who keeps codes of its own making
+    anywhere else keeps a `lease` beside them, taken before they were made; who keeps codes that came out of the circuit for
+    longer than a step has taken keeps a `hold`. Constants are made under `keeping`.
+    """
 
     def __init__(self) -> None:
-        self._heap: Bytes = reserve(_HEAP_BYTES, np.uint8)
+        self._heap_area = Reserve(_HEAP_BYTES, np.uint8)
+        self._heap: Bytes = self._heap_area.array
         self._entries: Entries = reserve(_MAX_CODES * 3).reshape(_MAX_CODES, 3)
         self._buckets = reserve(_MAX_CODES, np.int32)
-        self._meta = np.zeros(5, np.int64)
+        self._marks: Bytes = reserve(_MAX_CODES, np.uint8)
+        self._segments: Entries = reserve(_HEAP_BYTES // SEGMENT * 2).reshape(-1, 2)
+        self._meta = np.zeros(META, np.int64)
         self._meta[BUCKETS] = _FIRST_BUCKETS
         self._meta[MASK] = _FIRST_BUCKETS - 1
-        self.intern(b"")
+        self._leases: dict[int, int] = {}
+        self.epoch = 0
+        self.remembered: list[Remembered] = []
+        with self.keeping():
+            self.intern(b"")
 
     def __len__(self) -> int:
+        """Return how many codes stand for a value."""
+        return int(self._meta[LIVE])
+
+    @property
+    def bound(self) -> int:
+        """A number that is greater than every code."""
         return int(self._meta[COUNT])
 
     @property
     def size_bytes(self) -> int:
         """Bytes in use by values and their index."""
-        return int(self._meta[HEAP_END]) + len(self) * 24 + int(self._meta[BUCKETS]) * 4
+        meta = self._meta
+        heap = int(meta[TOP]) - int(meta[VACANT]) * SEGMENT - int(meta[LIMIT] - meta[AT])
+        return heap + int(meta[COUNT]) * 25 + int(meta[BUCKETS]) * 4
+
+    def lease(self) -> Lease:
+        """Return what keeps the codes that are made or met from now on, for as long as somebody holds it."""
+        return Lease(self._leases, self.epoch)
+
+    def hold(self) -> Lease:
+        """Return what keeps all codes that mean something now, for as long as somebody has it: nothing is freed."""
+        return Lease(self._leases, -1)
+
+    @property
+    def oldest_lease(self) -> int:
+        """The epoch of the oldest lease; the present one without a lease."""
+        return min([*self._leases.values()], default=self.epoch)
+
+    @contextmanager
+    def keeping(self) -> Iterator[None]:
+        """Make codes that are never freed: constants of a program, values that a generator chooses from."""
+        before = int(self._meta[KEEP])
+        self._meta[KEEP] = KEPT
+        try:
+            yield
+        finally:
+            self._meta[KEEP] = before
 
     def intern(self, value: bytes) -> int:
         """Return the code of a value, adding it if it is new."""
@@ -62,13 +144,23 @@ class Pool:
     def intern_buffers(self, data: Bytes, offsets: Words) -> Words:
         """Return the codes of n values. data: (size,) uint8; offsets: (n + 1,) int64 into data."""
         out = np.empty(len(offsets) - 1, np.int64)
-        interning.intern(data, offsets, out, self._entries, self._buckets, self._heap, self._meta)
+        interning.intern(
+            data,
+            offsets,
+            out,
+            self._entries,
+            self._buckets,
+            self._heap,
+            self._marks,
+            self._segments,
+            self._meta,
+        )
         return out
 
     def append_buffers(self, data: Bytes, offsets: Words) -> Words:
         """Return fresh codes for n values, equal or not, without looking for them; arguments as `intern_buffers`."""
         out = np.empty(len(offsets) - 1, np.int64)
-        interning.append(data, offsets, out, self._entries, self._heap, self._meta)
+        interning.append(data, offsets, out, self._entries, self._heap, self._marks, self._segments, self._meta)
         return out
 
     def carry_buffers(self, data: Bytes, offsets: Words) -> Words:
@@ -119,6 +211,15 @@ class Pool:
         return rank[inverse]
 
     @property
+    def tables(self) -> tuple[Bytes, Entries, npt.NDArray[np.int32], Bytes, Entries, Words]:
+        """Heap, entries, buckets, marks, segments and meta (`interning.py`), for those who free codes."""
+        return self._heap, self._entries, self._buckets, self._marks, self._segments, self._meta
+
+    def give_back(self, first: int, count: int) -> None:
+        """Return the memory of segments that hold nothing to the system."""
+        self._heap_area.give_back(first << SEGMENT_BITS, count << SEGMENT_BITS)
+
+    @property
     def arrays(self) -> tuple[Bytes, Entries]:
         """The heap and the entries by code, for kernels that compare values in place (`interning.compare_codes`)."""
         return self._heap, self._entries
@@ -131,12 +232,15 @@ class Pool:
 
     def snapshot(self) -> dict[str, npt.NDArray[np.generic]]:
         """Return all values as arrays."""
-        count, end = len(self), int(self._meta[HEAP_END])
+        meta = self._meta
+        end = int(meta[AT] if meta[LIMIT] == meta[TOP] else meta[TOP])
         return {
             "heap": self._heap[:end].copy(),
-            "entries": self._entries[:count].copy(),
-            "buckets": self._buckets[: int(self._meta[BUCKETS])].copy(),
-            "meta": self._meta.copy(),
+            "entries": self._entries[: self.bound].copy(),
+            "buckets": self._buckets[: int(meta[BUCKETS])].copy(),
+            "marks": self._marks[: self.bound].copy(),
+            "segments": self._segments[: int(meta[TOP]) >> SEGMENT_BITS].copy(),
+            "meta": meta.copy(),
         }
 
     @staticmethod
@@ -146,5 +250,7 @@ class Pool:
         pool._heap[: len(state["heap"])] = state["heap"]
         pool._entries[: len(state["entries"])] = state["entries"]
         pool._buckets[: len(state["buckets"])] = state["buckets"]
+        pool._marks[: len(state["marks"])] = state["marks"]
+        pool._segments[: len(state["segments"])] = state["segments"]
         pool._meta[:] = state["meta"]
         return pool

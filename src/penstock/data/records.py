@@ -1,9 +1,10 @@
 """Records by key: the hash structure under all indexed state.
 
 A record is a line of int64 words: a header (hash and link to the next record of its bucket), `width` key words, then
-`payload` words that belong to whoever keeps the records. Records live in one reserved range (`memory.py`), never move,
-and are found through a linear-hashing directory that grows by one bucket at a time (Litwin, VLDB 1980), so no insertion
-ever pays for the size of what is there. Freed records are reused first. Keys compare in full, never by hash alone.
+`payload` words that belong to whoever keeps the records. Records live in one reserved range (`memory.py`), keep their
+number, and are found through a linear-hashing directory that grows by one bucket at a time (Litwin, VLDB 1980), so no
+insertion ever pays for the size of what is there. Freed records are reused first. Keys compare in full, never by hash
+alone.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from numba import types
 
 from penstock.data.batch import Words
 from penstock.data.kernels import compiled, finish, mix
-from penstock.data.memory import reserve
+from penstock.data.memory import Reserve
 from penstock.data.rows import Rows
 
 COUNT, BUCKETS, MASK, FREE, LIVE = 0, 1, 2, 3, 4
@@ -27,17 +28,21 @@ DIRECTORY = types.int32[::1]
 ROWS = types.int64[:, ::1]
 WORDS = types.int64[::1]
 
+_FIRST_CAPACITY = 1 << 20
 _CAPACITY = 1 << 28
+_GROWTH = 16
 _FIRST_BUCKETS = 256
+_FREED = np.int64(-(2**63))
+"""The bit of a header that says that its record is free; hashes have 31 bits."""
 
 
 @compiled(inline=True)
 def hash_row(rows: Any, r: Any, width: Any) -> Any:  # pragma: no cover - compiled
-    """Hash the first width words of a row to 32 bits."""
+    """Hash the first width words of a row to 31 bits."""
     h = np.uint64(0x51ED270B35A8F2C1)
     for j in range(width):
         h = mix(h, np.uint64(rows[r, j]))
-    return np.int64(finish(h) >> np.uint64(32))
+    return np.int64(finish(h) >> np.uint64(33))
 
 
 @compiled(inline=True)
@@ -137,14 +142,14 @@ def remove(records: Any, directory: Any, meta: Any, i: int) -> None:  # pragma: 
                 records[k, 0] = np.int64((other & np.uint64(0xFFFFFFFF00000000)) | link)
                 break
             k = after
-    records[i, 0] = meta[FREE]
+    records[i, 0] = _FREED | meta[FREE]
     meta[FREE] = i + 1
     meta[LIVE] -= 1
 
 
 @compiled("void(int64[:, ::1], int64, int64[::1])")
 def hash_rows(rows: Any, width: int, out: Any) -> None:  # pragma: no cover - compiled
-    """Hash each row's first width words to 32 bits."""
+    """Hash each row's first width words to 31 bits."""
     for r in range(len(out)):
         out[r] = hash_row(rows, r, width)
 
@@ -206,13 +211,38 @@ def _rebuild(records: Any, directory: Any, meta: Any, hashes: Any) -> None:  # p
 class Records:
     """A set of keyed records. width: key words; payload: further words, 0 in a fresh record."""
 
-    def __init__(self, width: int, payload: int, capacity: int = _CAPACITY) -> None:
+    def __init__(self, width: int, payload: int) -> None:
         self.width = width
         self.payload = payload
         self.stride = 1 + width + payload
-        self.records: Rows = reserve(capacity * self.stride).reshape(capacity, self.stride)
-        self.directory: npt.NDArray[np.int32] = reserve(capacity, np.int32)
+        self._capacity = _FIRST_CAPACITY
+        self._records = Reserve(self._capacity * self.stride)
+        self._directory = Reserve(self._capacity, np.int32)
+        self.records: Rows = self._records.array.reshape(self._capacity, self.stride)
+        self.directory: npt.NDArray[np.int32] = self._directory.array
         self.meta: Words = np.array([0, _FIRST_BUCKETS, _FIRST_BUCKETS - 1, 0, 0], np.int64)
+
+    def make_room(self, count: int) -> None:
+        """See to it that `count` records can be added; called before kernels that add. The arrays may be others then.
+
+        Raises: MemoryError at the greatest number of records that one structure holds.
+        """
+        wanted = int(self.meta[COUNT]) + count
+        if wanted <= self._capacity or self._capacity == _CAPACITY:
+            return
+        while self._capacity < wanted and self._capacity < _CAPACITY:
+            self._capacity = min(self._capacity * _GROWTH, _CAPACITY)
+        self.records = np.empty((0, self.stride), np.int64)
+        self.directory = np.empty(0, np.int32)
+        self.records = self._records.grow(self._capacity * self.stride).reshape(self._capacity, self.stride)
+        self.directory = self._directory.grow(self._capacity)
+
+    headed = True
+
+    @property
+    def filled(self) -> Rows:
+        """Return the lines of all records ever made; the first word of a free one is negative."""
+        return self.records[: int(self.meta[COUNT])]
 
     def __len__(self) -> int:
         return int(self.meta[LIVE])
@@ -237,6 +267,7 @@ class Records:
 
     def find_or_add(self, rows: Rows) -> Words:
         """Return for each row the record with its key, made with a payload of zeros where there was none."""
+        self.make_room(len(rows))
         out = np.empty(len(rows), np.int64)
         _find_or_add(self.records, self.directory, self.meta, rows, self.width, self.hashes(rows), out)
         return out
@@ -259,24 +290,18 @@ class Records:
 
     def live(self) -> Words:
         """Return the ids of all records in use."""
-        count = int(self.meta[COUNT])
-        used = np.ones(count, np.bool_)
-        at = int(self.meta[FREE])
-        while at > 0:
-            used[at - 1] = False
-            at = int(self.records[at - 1, 0]) & 0xFFFFFFFF
-        return np.flatnonzero(used)
+        used: Words = np.flatnonzero(self.records[: int(self.meta[COUNT]), 0] >= 0)
+        return used
 
     def snapshot(self) -> dict[str, npt.NDArray[Any]]:
         """Return the state as arrays; bucket links are left to `restore`."""
-        count = int(self.meta[COUNT])
-        free = np.ones(count, np.bool_)
-        free[self.live()] = False
-        return {"records": self.records[:count].copy(), "free": free, "meta": self.meta.copy()}
+        records = self.records[: int(self.meta[COUNT])].copy()
+        return {"records": records, "free": records[:, 0] < 0, "meta": self.meta.copy()}
 
     def restore(self, state: dict[str, npt.NDArray[Any]], indexed: bool = True) -> None:
         """Take up a snapshot in place of what is there; the records keep their ids. indexed: they are found by key."""
         count = len(state["records"])
+        self.make_room(count - int(self.meta[COUNT]))
         self.records[:count] = state["records"]
         self.meta[:] = state["meta"]
         if not indexed:

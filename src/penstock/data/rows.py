@@ -29,6 +29,8 @@ class RowLayout:
         nullable = any(t.nullable for t in self.types)
         self.null_words = (self.columns + _BITS - 1) // _BITS if nullable else 0
         self.width = self.columns + self.null_words
+        self.pooled = tuple([i for i, t in enumerate(self.types) if t.pooled])
+        """Words of a packed row that are codes into the pool."""
 
     def pack(self, columns: Sequence[Column], row_count: int) -> Rows:
         """Return the packed rows of columns of row_count values each."""

@@ -9,13 +9,15 @@ import numpy.typing as npt
 
 from penstock.data.batch import Words
 from penstock.data.kernels import compiled
-from penstock.data.memory import reserve
+from penstock.data.memory import Reserve
 from penstock.data.rows import Rows
 
 COUNT, FREE, LIVE = 0, 1, 2
 """Places in `meta`: slots ever made, first free slot + 1, slots in use."""
 
+_FIRST_CAPACITY = 1 << 20
 _CAPACITY = 1 << 28
+_GROWTH = 16
 
 
 @compiled("int64(int64[:, ::1], int64[::1])")
@@ -45,8 +47,28 @@ class Slots:
     """Slots of `width` words."""
 
     def __init__(self, width: int) -> None:
-        self.lines: Rows = reserve(_CAPACITY * width).reshape(_CAPACITY, width)
+        self._width = width
+        self._capacity = _FIRST_CAPACITY
+        self._lines = Reserve(self._capacity * width)
+        self.lines: Rows = self._lines.array.reshape(self._capacity, width)
         self.meta: Words = np.zeros(3, np.int64)
+
+    def make_room(self, count: int) -> None:
+        """See to it that `count` slots can be taken; the array may be another one then."""
+        wanted = int(self.meta[COUNT]) + count
+        if wanted <= self._capacity or self._capacity == _CAPACITY:
+            return
+        while self._capacity < wanted and self._capacity < _CAPACITY:
+            self._capacity = min(self._capacity * _GROWTH, _CAPACITY)
+        self.lines = np.empty((0, self._width), np.int64)
+        self.lines = self._lines.grow(self._capacity * self._width).reshape(self._capacity, self._width)
+
+    headed = False
+
+    @property
+    def filled(self) -> Rows:
+        """Return the lines of all slots ever taken."""
+        return self.lines[: int(self.meta[COUNT])]
 
     def __len__(self) -> int:
         return int(self.meta[LIVE])
@@ -57,5 +79,6 @@ class Slots:
 
     def restore(self, state: dict[str, npt.NDArray[Any]]) -> None:
         """Take up a snapshot; slots keep their numbers."""
+        self.make_room(len(state["lines"]) - int(self.meta[COUNT]))
         self.lines[: len(state["lines"])] = state["lines"]
         self.meta[:] = state["meta"]

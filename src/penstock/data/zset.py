@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from penstock.data.batch import Batch, Column, Words
+from penstock.data.collecting import Coded, coded
 from penstock.data.kernels import compiled, finish, mix
 from penstock.data.records import Records, add, find, remove
 from penstock.data.rows import RowLayout, Rows
@@ -119,6 +120,7 @@ class Contents:
         before = np.empty(len(rows), np.int64)
         after = np.empty(len(rows), np.int64)
         state = self.records
+        state.make_room(len(rows))
         _add_weights(
             state.records,
             state.directory,
@@ -131,6 +133,10 @@ class Contents:
             after,
         )
         return before, after
+
+    def coded(self) -> list[Coded]:
+        """Return where its codes stand."""
+        return coded(self.records, [1 + i for i in self.layout.pooled])
 
     def batch(self) -> Batch:
         """Return everything that is there, in no particular order."""

@@ -18,7 +18,7 @@ def rows(keys: list[tuple[int, int]]) -> np.ndarray:
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.booleans(), st.lists(KEYS, min_size=1, max_size=30)), max_size=12))
 def test_records_are_found_by_their_keys_whatever_was_added_and_removed(operations):
-    state = Records(2, 1, capacity=4096)
+    state = Records(2, 1)
     known: set[tuple[int, int]] = set()
 
     for adds, keys in operations:

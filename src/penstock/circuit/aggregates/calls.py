@@ -19,6 +19,7 @@ from penstock.circuit.aggregates.linear import Accumulator, FloatSum, linear
 from penstock.circuit.operator import Stateful
 from penstock.data.arrangement import Arrangement
 from penstock.data.batch import Batch, Column, Words
+from penstock.data.collecting import Coded
 from penstock.data.comparing import comparison
 from penstock.data.kernels import compiled
 from penstock.data.pool import Pool
@@ -114,6 +115,14 @@ class AggregateState:
         """Return further state."""
         return {}
 
+    def words_coded(self) -> list[int]:
+        """Return the words of the payload that are codes."""
+        return []
+
+    def coded(self) -> list[Coded]:
+        """Return where codes stand in the further state."""
+        return []
+
     def _untraced(self, payload: Rows) -> npt.NDArray[np.bool_]:
         """Return of which groups the trace is 0."""
         if self.trace_at is None:
@@ -162,6 +171,9 @@ class _Input:
     def parts(self) -> dict[str, Stateful]:
         return {} if self.seen is None else {"distinct": self.seen}
 
+    def coded(self) -> list[Coded]:
+        return [] if self.seen is None else self.seen.coded()
+
 
 class LinearState(AggregateState):
     """A sum: words at `at` of the payload."""
@@ -194,6 +206,9 @@ class LinearState(AggregateState):
 
     def traced(self) -> bool:
         return self._input.seen is not None
+
+    def coded(self) -> list[Coded]:
+        return self._input.coded()
 
     def parts(self) -> dict[str, Stateful]:
         return self._input.parts()
@@ -309,6 +324,13 @@ class RowsState(AggregateState):
 
     def traced(self) -> bool:
         return self._input.seen is not None
+
+    def words_coded(self) -> list[int]:
+        return [self.kept_at + 1] if self._result_type.pooled else []
+
+    def coded(self) -> list[Coded]:
+        places = self._input.coded()
+        return places if self._rows is None else [*places, *self._rows.coded(RowLayout([BIGINT]), self._layout)]
 
     def parts(self) -> dict[str, Stateful]:
         parts = self._input.parts()

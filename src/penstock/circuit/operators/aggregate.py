@@ -16,6 +16,7 @@ import numpy.typing as npt
 from penstock.circuit.aggregates.calls import AggregateState, build_states
 from penstock.circuit.operator import Delta, Operator, State, Stateful, batch_of
 from penstock.data.batch import Batch, Column, Words
+from penstock.data.collecting import Coded, coded
 from penstock.data.kernels import compiled
 from penstock.data.pool import Pool
 from penstock.data.records import Records, add, find
@@ -118,6 +119,7 @@ class Aggregate(Operator):
             return np.zeros(len(keys), np.int64), np.zeros(1, np.int64)
         ids = np.empty(len(keys), np.int64)
         touched = np.empty(len(keys), np.int64)
+        groups.make_room(len(keys))
         count = _assign(
             groups.records,
             groups.directory,
@@ -168,6 +170,13 @@ class Aggregate(Operator):
         columns: list[Column] = self._key_layout.unpack(keys)
         columns += [call.result(payload) for call in self._calls]
         return self._layout.pack(columns, len(keys))
+
+    def coded(self) -> list[Coded]:
+        words = [
+            *self._key_layout.pooled,
+            *(self._groups.width + at for call in self._calls for at in call.words_coded()),
+        ]
+        return [*coded(self._groups, [1 + i for i in words]), *(c for call in self._calls for c in call.coded())]
 
     def parts(self) -> dict[str, Stateful]:
         parts: dict[str, Stateful] = {"groups": self._groups}

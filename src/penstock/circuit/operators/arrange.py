@@ -12,6 +12,7 @@ import numpy as np
 
 from penstock.circuit.operator import Delta, Keyed, Operator, Stateful, batch_of
 from penstock.data.arrangement import Arrangement
+from penstock.data.collecting import Coded
 from penstock.data.pool import Pool
 from penstock.data.rows import RowLayout, any_null
 from penstock.sql.evaluate import compile_exprs
@@ -68,6 +69,9 @@ class Arrange(Operator):
         if self._pending is not None:
             self.trace.update(self._pending.keys, self._pending.rows, self._pending.batch.weights)
             self._pending = None
+
+    def coded(self) -> list[Coded]:
+        return self.trace.coded(self._key_layout, self.row_layout)
 
     def parts(self) -> dict[str, Stateful]:
         return {"trace": self.trace}

@@ -12,6 +12,7 @@ import numpy as np
 
 from penstock.circuit.operator import Delta, Operator, Stateful, batch_of
 from penstock.data.batch import Batch
+from penstock.data.collecting import Coded
 from penstock.data.rows import RowLayout
 from penstock.data.zset import Contents
 
@@ -34,6 +35,9 @@ class Distinct(Operator):
         if len(changed) == 0:
             return None
         return Batch([c.take(changed) for c in batch.columns], weights[changed])
+
+    def coded(self) -> list[Coded]:
+        return self._counts.coded()
 
     def parts(self) -> dict[str, Stateful]:
         return {"counts": self._counts}

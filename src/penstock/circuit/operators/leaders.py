@@ -16,6 +16,7 @@ import numpy.typing as npt
 from penstock.circuit.operator import Delta, Operator, State, Stateful, batch_of
 from penstock.circuit.operators.ordering import OrderWords
 from penstock.data.batch import Batch, Column, Words
+from penstock.data.collecting import Coded, coded
 from penstock.data.comparing import compare_rows
 from penstock.data.kernels import compiled
 from penstock.data.pool import Pool
@@ -242,6 +243,8 @@ class Leaders(Operator):
 
     def _offer(self, keys: Rows, rows: Rows, weights: Words, touched: Words, old: Rows, beaten: Words) -> int:
         groups = self._groups
+        groups.make_room(len(keys))
+        self._lines.make_room(int(np.minimum(weights, self._most).sum()) + 1)
         heap, entries = self._pool.arrays
         return _offer(
             groups.records,
@@ -297,6 +300,11 @@ class Leaders(Operator):
         if self._ranked:
             columns.append(Column(ranks[:n].copy()))
         return Batch(columns, weights[:n].copy())
+
+    def coded(self) -> list[Coded]:
+        key, row = self._key_layout, self._layout
+        order = [row.width + i for i in self._order.pooled]
+        return [*coded(self._groups, [1 + i for i in key.pooled]), *coded(self._lines, [*row.pooled, *order])]
 
     def parts(self) -> dict[str, Stateful]:
         return {"groups": self._groups, "rows": self._lines}

@@ -18,20 +18,25 @@ class OrderWords:
     """The order words of rows: for each key a word that places its nulls, if it may be null, and the value's word.
 
     modes, signs: how they compare, followed by the row's own columns (`comparing.compare_rows`).
+    pooled: which of them are codes.
     """
 
     def __init__(self, keys: Sequence[SortKey], layout: RowLayout, pool: Pool) -> None:
         self._keys = tuple(keys)
         self._exprs = compile_exprs([k.expr for k in keys], pool)
         modes: list[int] = []
+        pooled: list[int] = []
         signs: list[int] = []
         for key in keys:
             if key.expr.type.nullable:
                 modes.append(0)
                 signs.append(1)
+            if key.expr.type.pooled:
+                pooled.append(len(modes))
             modes.append(comparison(key.expr.type))
             signs.append(-1 if key.descending else 1)
         self.width = len(signs)
+        self.pooled = tuple(pooled)
         self.modes = row_modes(modes, layout.types)
         self.signs = np.array(signs, np.int64)
 

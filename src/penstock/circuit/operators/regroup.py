@@ -14,6 +14,7 @@ import numpy as np
 from penstock.circuit.operator import Delta, Operator, Stateful, batch_of
 from penstock.data.arrangement import Arrangement
 from penstock.data.batch import Batch, Column, Words, concat
+from penstock.data.collecting import Coded
 from penstock.data.match import match_rows
 from penstock.data.pool import Pool
 from penstock.data.rows import RowLayout
@@ -74,6 +75,9 @@ class Regroup(Operator):
             self._rows.update(keys, self._row_layout.pack(batch.columns, len(batch)), batch.weights)
         result = consolidate(concat([after, before.negated()]), self._out_layout)
         return result if len(result) else None
+
+    def coded(self) -> list[Coded]:
+        return self._rows.coded(self._key_layout, self._row_layout)
 
     def parts(self) -> dict[str, Stateful]:
         return {"rows": self._rows}

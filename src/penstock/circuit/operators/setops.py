@@ -11,6 +11,7 @@ import numpy as np
 
 from penstock.circuit.operator import Delta, Operator, Stateful, batch_of
 from penstock.data.batch import Batch, Words
+from penstock.data.collecting import Coded, coded
 from penstock.data.records import Records
 from penstock.data.rows import RowLayout
 from penstock.data.zset import consolidate_rows
@@ -58,6 +59,9 @@ class SetOperation(Operator):
         if len(changed) == 0:
             return None
         return Batch(self._layout.unpack(touched[changed]), change[changed])
+
+    def coded(self) -> list[Coded]:
+        return coded(self._weights, [1 + i for i in self._layout.pooled])
 
     def parts(self) -> dict[str, Stateful]:
         return {"weights": self._weights}

@@ -14,6 +14,7 @@ import numpy as np
 from penstock.circuit.operator import Delta, Operator, Stateful, batch_of
 from penstock.circuit.operators.ordering import OrderWords
 from penstock.data.batch import Batch, Column, Words
+from penstock.data.collecting import Coded, coded
 from penstock.data.kernels import compiled
 from penstock.data.pool import Pool
 from penstock.data.records import Records, add, find, remove
@@ -158,6 +159,7 @@ class Standings(Operator):
         self._order.write(batch, lines, width)
         heap, entries = self._pool.arrays
         groups, rows = self._groups, self._rows
+        rows.make_room(len(batch))
         _move(
             groups.records,
             groups.directory,
@@ -204,6 +206,14 @@ class Standings(Operator):
         position = np.arange(len(each)) - np.repeat(starts, counts) + low[each] + 1
         kept = np.flatnonzero(position > self._offset)
         return rows.keys(ids[each[kept]]), np.ones(len(kept), np.int64), position[kept]
+
+    def coded(self) -> list[Coded]:
+        key, row = self._key_layout, self._layout
+        order = [1 + row.width + i for i in self._order.pooled]
+        return [
+            *coded(self._groups, [1 + i for i in key.pooled]),
+            *coded(self._rows, [*(1 + i for i in row.pooled), *order]),
+        ]
 
     def parts(self) -> dict[str, Stateful]:
         return {"groups": self._groups, "rows": self._rows}

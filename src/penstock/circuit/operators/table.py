@@ -16,6 +16,7 @@ import numpy.typing as npt
 from penstock.circuit.operator import Delta, Operator, State, Stateful
 from penstock.data.batch import Batch, Column, Mask, Words, concat
 from penstock.data.changes import Changes
+from penstock.data.collecting import Coded, coded
 from penstock.data.kernels import compiled
 from penstock.data.pool import Pool
 from penstock.data.records import Records, add, find, remove
@@ -198,6 +199,7 @@ class Table(Operator):
         rows = self._layout.pack(_absent_where_deleted(changes), count)
         out = np.empty((2 * count, self._layout.width), np.int64)
         weights = np.empty(2 * count, np.int64)
+        state.make_room(count)
         n = _resolve(
             state.records,
             state.directory,
@@ -236,6 +238,12 @@ class Table(Operator):
             return Batch(self._layout.unpack(self._by_key.payloads(ids)), np.ones(len(ids), np.int64))
         assert self._contents is not None
         return self._contents.batch()
+
+    def coded(self) -> list[Coded]:
+        if self._by_key is None:
+            return [] if self._contents is None else self._contents.coded()
+        row = [self._key_layout.width + i for i in self._layout.pooled]
+        return coded(self._by_key, [1 + i for i in [*self._key_layout.pooled, *row]])
 
     def parts(self) -> dict[str, Stateful]:
         if self._by_key is not None:

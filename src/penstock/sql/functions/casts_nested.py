@@ -30,7 +30,7 @@ def by_distinct(source: SqlType, target: SqlType, pool: Pool, convert: Many, can
     def compute(codes: Words) -> Column:
         return encode_values(convert(decode_words(codes, source, pool)), target, pool)
 
-    memo = Memo(compute)
+    memo = Memo(compute, pool, target.pooled)
     return Conversion(lambda arguments, row_count: memo.of(arguments[0]), can_fail)
 
 

@@ -116,7 +116,7 @@ def _text_to_text(context: Context, source: SqlType, target: SqlType, safe: bool
     def compute(codes: Words) -> Column:
         return Column(pool.intern_many([fit(v.decode(), target).encode() for v in pool.values(codes)]))
 
-    memo = Memo(compute)
+    memo = Memo(compute, pool, True)
     return Conversion(lambda arguments, row_count: memo(arguments[0].words))
 
 
@@ -247,7 +247,7 @@ def _from_text(context: Context, source: SqlType, target: SqlType, safe: bool) -
                 lost.append(True)
         return Column(_words(numbers, target, pool), np.array(lost, np.bool_) if any(lost) else None)
 
-    memo = Memo(compute)
+    memo = Memo(compute, pool, target.pooled)
 
     def kernel(arguments: Sequence[Column], row_count: int) -> Column:
         return memo(arguments[0].words)

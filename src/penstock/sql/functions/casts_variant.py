@@ -226,7 +226,7 @@ def _each_moment(name: str, kind: Kind) -> None:
                 made.append({k: v for (k, _), v in zip(items, found, strict=True) if v is not None})
             return encode_values(made, result, pool)
 
-        memo = Memo(compute)
+        memo = Memo(compute, pool, result.pooled)
 
         return lambda arguments, row_count: memo.of(arguments[0])
 

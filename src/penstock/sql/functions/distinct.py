@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from penstock.data.batch import Column, Mask, Words
-from penstock.data.memory import reserve
+from penstock.data.memory import Reserve
 from penstock.data.pool import Pool
 from penstock.data.types import SqlType
 from penstock.data.values import decode_column, encode_values
@@ -30,20 +30,49 @@ A constant has one row and is not null."""
 
 F = TypeVar("F", bound=Callable[..., object])
 
-_CODES = 1 << 31
+_FIRST_CODES = 1 << 20
+_GROWTH = 16
 _UNKNOWN, _VALUE, _NULL = 0, 1, 2
 
 
 class Memo:
-    """Results of a function of one pooled value, by its code. The arrays take memory only where codes were seen."""
+    """Results of a function of one pooled value, by its code. The arrays take memory only where codes were seen.
 
-    def __init__(self, compute: Callable[[Words], Column]) -> None:
+    pooled: the results are codes themselves.
+    """
+
+    def __init__(self, compute: Callable[[Words], Column], pool: Pool, pooled: bool) -> None:
         self._compute = compute
-        self._state = reserve(_CODES, np.uint8)
-        self._words = reserve(_CODES)
+        self._pool = pool
+        self._pooled = pooled
+        self._state_area = Reserve(_FIRST_CODES, np.uint8)
+        self._words_area = Reserve(_FIRST_CODES)
+        self._state: npt.NDArray[np.uint8] = self._state_area.array
+        self._words: Words = self._words_area.array
+        pool.remembered.append(self)
+
+    def forget(self, codes: Words) -> None:
+        """Forget what is known of codes that are about to stand for something else."""
+        self._state[codes[codes < len(self._state)]] = _UNKNOWN
+
+    def forget_codes(self) -> None:
+        """Forget all results that are codes: nothing else may hold them."""
+        if self._pooled:
+            self._state_area.give_back(0, len(self._state))
+
+    def _make_room(self) -> None:
+        capacity = len(self._state)
+        if self._pool.bound > capacity:
+            while self._pool.bound > capacity:
+                capacity *= _GROWTH
+            self._state = np.empty(0, np.uint8)
+            self._words = np.empty(0, np.int64)
+            self._state = self._state_area.grow(capacity)
+            self._words = self._words_area.grow(capacity)
 
     def __call__(self, codes: Words) -> Column:
         """Return the results for codes; those not seen before are computed, each once."""
+        self._make_room()
         state = self._state[codes]
         fresh = state == _UNKNOWN
         if fresh.any():
@@ -165,7 +194,7 @@ def _remembering(
     def compute(codes: Words) -> Column:
         return run(pool, signature, [Column(codes) if c is None else spread(c, len(codes)) for c in constants])
 
-    memo = Memo(compute)
+    memo = Memo(compute, pool, signature.result.pooled)
 
     def kernel(arguments: Sequence[Column], row_count: int) -> Column:
         argument = arguments[at]

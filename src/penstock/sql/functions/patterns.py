@@ -82,7 +82,7 @@ def _like(fold: bool) -> Callable[[Context, Signature, Sequence[Column | None]],
             escape = given if isinstance(given, str) else escape
         fixed = len(constants) == 2 or constants[2] is not None
         if isinstance(pattern, str) and fixed:
-            memo = Memo(_matching(like_matcher(pattern, escape, fold), pool))
+            memo = Memo(_matching(like_matcher(pattern, escape, fold), pool), pool, False)
             return lambda arguments: memo(arguments[0].words).words != 0
         return lambda arguments: _varying(arguments, pool, escape, fold)
 
