@@ -293,8 +293,8 @@ class NetworkMachine:
     def _launch_effect(self, firing: Firing) -> Launch:
         work, record = firing.node.work, firing.record
         assert isinstance(work, Do), "only work is launched"
-        number = record.index or 0
-        facts = {**self._facts, "step.request": part_of(str(self._facts["run.id"]), number)}
+        run = str(self._facts["run.id"])
+        facts = {**self._facts, "step.request": run if work.is_whole else part_of(run, record.index or 0)}
         inputs: dict[str, Value] = {"data": record.inputs["data"], "context": {**self._context, **work.context}}
         return Launch(record.path, record.path, work.work, inputs, {}, facts, None, firing.node.labels)
 

@@ -71,11 +71,12 @@ class Do(msgspec.Struct, frozen=True, omit_defaults=True, tag="do"):
     """Work for an executor. Its inputs are `data` and `context`; its output is `data`.
 
     An output `fires` that is false keeps the value from going on. context: what the work is told beside the run's
-    context.
+    context. is_whole: the work is known by the run's own id and not by that of a part.
     """
 
     work: Job
     context: dict[str, Value] = msgspec.field(default_factory=dict)
+    is_whole: bool = False
 
 
 class Constant(msgspec.Struct, frozen=True, tag="constant"):

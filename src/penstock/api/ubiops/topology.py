@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, Final
 
+from penstock.api.ubiops.expressions import ExpressionError, check_expression
 from penstock.api.ubiops.kinds import (
     DATA_TYPES,
     PLAIN,
@@ -72,6 +73,10 @@ def operator_configuration(operator: str, given: Mapping[str, Any], where: str) 
     match operator:
         case "function" | "if-condition":
             made["expression"] = _text(given, "expression", where)
+            try:
+                check_expression(made["expression"], [field["name"] for field in made["input_fields"]])
+            except ExpressionError as error:
+                raise Invalid(f"{where}.expression: {error}") from None
         case "raise-error":
             made["error_message"] = _text(given, "error_message", where)
         case "pipeline-variable":
