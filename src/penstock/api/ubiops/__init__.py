@@ -10,9 +10,13 @@
 Every operation is served below `/v2.1` and `/v2` alike.
 """
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from penstock.api.shared.dialect import Dialect
 from penstock.api.shared.operation import Later, Operation
-from penstock.api.ubiops import auth, beside, errors, kinds
+from penstock.api.ubiops import auth, errors, kinds
+from penstock.services.services import Services
 
 __all__ = ["DIALECT"]
 
@@ -23,6 +27,14 @@ def _operations() -> tuple[Operation, ...]:
     return operations.ALL
 
 
+@asynccontextmanager
+async def _beside(services: Services) -> AsyncIterator[None]:
+    from penstock.api.ubiops import beside
+
+    async with beside.opened(services):
+        yield
+
+
 DIALECT = Dialect(
     name="ubiops",
     prefixes=("/v2.1",),
@@ -31,6 +43,6 @@ DIALECT = Dialect(
     error_body=errors.error_body,
     authenticate=auth.authenticate,
     kinds=kinds.ALL,
-    beside=beside.opened,
+    beside=_beside,
     aliases=(("/v2", "/v2.1"),),
 )

@@ -1,5 +1,6 @@
-"""What goes on beside the calls while the server runs: builds of revisions, and what a crash cut off of them."""
+"""What goes on beside the calls while the server runs: builds, what a crash cut off of them, and webhooks."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from typing import Final
 
 from penstock.api.ubiops.building import Builds
 from penstock.api.ubiops.files import BucketFiles
+from penstock.api.ubiops.webhooks import Webhooks
 from penstock.services.services import Services
 
 __all__ = ["Standing", "opened", "standing"]
@@ -17,6 +19,7 @@ class Standing:
     """What a server of this dialect has beside its services."""
 
     builds: Builds
+    webhooks: Webhooks
 
 
 _STANDING: Final[dict[int, Standing]] = {}
@@ -25,14 +28,17 @@ _STANDING: Final[dict[int, Standing]] = {}
 @asynccontextmanager
 async def opened(services: Services) -> AsyncIterator[None]:
     """Take up what was cut off, and end with the server."""
-    made = _STANDING[id(services)] = Standing(Builds(services))
+    made = _STANDING[id(services)] = Standing(Builds(services), Webhooks(services))
     services.serving.set_files(BucketFiles(services))
+    await made.webhooks.open()
+    taking_up = asyncio.create_task(made.builds.take_up())
     try:
-        await made.builds.take_up()
         yield
     finally:
+        taking_up.cancel()
         del _STANDING[id(services)]
         await made.builds.close()
+        await made.webhooks.close()
 
 
 def standing(services: Services) -> Standing:

@@ -145,6 +145,7 @@ class Builds:
         services, documents = self._services, self._services.documents
         try:
             await documents.update(ENVIRONMENT_TAG, tag.id, lambda body: replace(body, status="building"))
+            services.serving.logs.say(tag.id, "Building the environment")
             package = await _trial_package(services)
             pool = f"environment-{tag.id}"
             await services.serving.inspect(
@@ -157,10 +158,12 @@ class Builds:
                 tag.id,
                 lambda body: replace(body, status="success", error_message=None, built_us=now_us),
             )
+            services.serving.logs.say(tag.id, "The environment is available")
         except NotFound:
             return  # the tag was deleted meanwhile
         except PenstockError as error:
             text = _cut(error.message)
+            services.serving.logs.say(tag.id, f"The build failed: {error.message}")
             with suppress(NotFound):
                 await documents.update(
                     ENVIRONMENT_TAG, tag.id, lambda body: replace(body, status="failed", error_message=text)

@@ -12,14 +12,20 @@ from penstock.services.documents import Kind
 
 __all__ = [
     "ALL",
+    "ASSIGNMENT",
     "AUDIT",
     "BUCKET",
     "DATA_TYPES",
     "DEPLOYMENT",
     "ENVIRONMENT",
     "ENVIRONMENT_TAG",
+    "EXPORT",
     "FILE",
+    "IMPORT",
+    "INSTANCE_TYPE_GROUP",
+    "LIMIT",
     "MAX_RETENTION_S",
+    "METRIC",
     "ORGANIZATION",
     "PIPELINE",
     "PIPELINE_VERSION",
@@ -28,9 +34,15 @@ __all__ = [
     "RETENTION_MODES",
     "RETENTION_S",
     "REVISION",
+    "ROLE",
+    "SCHEDULE",
+    "SERVICE",
+    "SERVICE_USER",
     "STRUCTURED",
     "VARIABLE",
     "VERSION",
+    "WEBHOOK",
+    "AssignmentBody",
     "AttachmentBody",
     "AuditBody",
     "BucketBody",
@@ -38,6 +50,7 @@ __all__ = [
     "EnvironmentBody",
     "FieldBody",
     "FileBody",
+    "HeaderBody",
     "MappingBody",
     "ObjectBody",
     "OrganizationBody",
@@ -45,10 +58,15 @@ __all__ = [
     "PipelineVersionBody",
     "ProjectBody",
     "RevisionBody",
+    "RoleBody",
+    "ScheduleBody",
+    "ServiceUserBody",
     "SourceBody",
+    "StoredBody",
     "TagBody",
     "VariableBody",
     "VersionBody",
+    "WebhookBody",
 ]
 
 STRUCTURED: Final = "structured"
@@ -317,6 +335,85 @@ class FileBody(msgspec.Struct, frozen=True, kw_only=True):
     size_bytes: int
 
 
+class ScheduleBody(msgspec.Struct, frozen=True, kw_only=True):
+    """A request schedule; its name is the document's, and its trigger has its id.
+
+    Attributes:
+        object_type: `deployment` or `pipeline`. reference: id of that.
+        version_id: of the version that is asked; None for the default one at the time.
+        schedule: five cron fields. timeout: of each request, in seconds.
+    """
+
+    object_type: str
+    reference: str
+    version_id: str | None = None
+    schedule: str
+    request_data: Any = None
+    timeout: int = 14_400
+    is_enabled: bool = True
+    description: str = ""
+    labels: Labels = {}
+
+
+class HeaderBody(msgspec.Struct, frozen=True):
+    """A header that a webhook sends. The value of a protected one is with the secrets."""
+
+    key: str
+    value: str = ""
+    is_protected: bool = False
+
+
+class WebhookBody(msgspec.Struct, frozen=True, kw_only=True):
+    """A webhook; its name is the document's. reference: id of the deployment or pipeline; timeout: in seconds."""
+
+    object_type: str
+    reference: str
+    version_id: str | None = None
+    event: str
+    url: str
+    headers: tuple[HeaderBody, ...] = ()
+    description: str = ""
+    labels: Labels = {}
+    timeout: int = 10
+    is_enabled: bool = True
+    retry: bool = False
+    include_result: bool = False
+
+
+class ServiceUserBody(msgspec.Struct, frozen=True, kw_only=True):
+    """A service user. key: name of its key with the identities; expiry_us: when its token ends, if it does."""
+
+    email: str
+    title: str = ""
+    description: str = ""
+    key: str = ""
+    expiry_us: int | None = None
+    last_used_us: int | None = None
+
+
+class RoleBody(msgspec.Struct, frozen=True, kw_only=True):
+    """A role that somebody made; its name is the document's."""
+
+    permissions: tuple[str, ...] = ()
+
+
+class AssignmentBody(msgspec.Struct, frozen=True, kw_only=True):
+    """A role that somebody has on something. assignee: an id. resource: the name of a `resource_type`."""
+
+    assignee: str
+    assignee_type: str
+    role: str
+    resource: str
+    resource_type: str = "project"
+
+
+class StoredBody(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that is kept as a client gave it and only shown again. owner: name or id of what it belongs to."""
+
+    owner: str = ""
+    values: dict[str, Any] = {}
+
+
 class AuditBody(msgspec.Struct, frozen=True, kw_only=True):
     """Something that was done. parent: what the thing is part of, as `<type>/<name>`; empty if of nothing."""
 
@@ -338,6 +435,22 @@ ENVIRONMENT_TAG = Kind("ubiops.environment-tag", TagBody, ("environment_id", "ti
 AUDIT = Kind("ubiops.audit", AuditBody, ("object_type", "object_name", "action", "parent"), noun="Audit entry")
 BUCKET = Kind("ubiops.bucket", BucketBody, noun="Bucket")
 FILE = Kind("ubiops.file", FileBody, ("bucket_id", "title"), noun="File")
+SCHEDULE = Kind("ubiops.schedule", ScheduleBody, ("reference", "object_type"), noun="Schedule")
+WEBHOOK = Kind("ubiops.webhook", WebhookBody, ("reference", "event"), noun="Webhook")
+SERVICE_USER = Kind("ubiops.service-user", ServiceUserBody, noun="Service user")
+ROLE = Kind("ubiops.role", RoleBody, noun="Role")
+ASSIGNMENT = Kind(
+    "ubiops.role-assignment",
+    AssignmentBody,
+    ("assignee", "assignee_type", "role", "resource", "resource_type"),
+    noun="Role assignment",
+)
+SERVICE = Kind("ubiops.service", StoredBody, ("owner",), noun="Service")
+LIMIT = Kind("ubiops.service-limit", StoredBody, ("owner",), noun="Limit")
+INSTANCE_TYPE_GROUP = Kind("ubiops.instance-type-group", StoredBody, ("owner",), noun="Instance type group")
+METRIC = Kind("ubiops.metric", StoredBody, ("owner",), noun="Metric")
+EXPORT = Kind("ubiops.export", StoredBody, ("owner",), noun="Export")
+IMPORT = Kind("ubiops.import", StoredBody, ("owner",), noun="Import")
 VARIABLE = Kind("ubiops.variable", VariableBody, ("owner_id",), noun="Environment variable")
 PIPELINE = Kind("ubiops.pipeline", PipelineBody, noun="Pipeline")
 PIPELINE_VERSION = Kind(
@@ -356,6 +469,17 @@ ALL: tuple[Kind[Any], ...] = (
     AUDIT,
     BUCKET,
     FILE,
+    SCHEDULE,
+    WEBHOOK,
+    SERVICE_USER,
+    ROLE,
+    ASSIGNMENT,
+    SERVICE,
+    LIMIT,
+    INSTANCE_TYPE_GROUP,
+    METRIC,
+    EXPORT,
+    IMPORT,
     PIPELINE,
     PIPELINE_VERSION,
 )

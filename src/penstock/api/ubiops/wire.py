@@ -12,6 +12,7 @@ from msgspec import UNSET, UnsetType
 from penstock.kernel.errors import Invalid
 
 __all__ = [
+    "AssignmentCreate",
     "Attachment",
     "BucketCreate",
     "BucketUpdate",
@@ -23,6 +24,7 @@ __all__ = [
     "EnvironmentVariable",
     "EnvironmentVariableCopy",
     "Field",
+    "LogsCreate",
     "Mapping",
     "Object",
     "OrganizationCreate",
@@ -32,7 +34,13 @@ __all__ = [
     "PipelineVersionUpdate",
     "ProjectCreate",
     "ProjectUpdate",
+    "RoleCreate",
+    "RoleUpdate",
+    "ScheduleCreate",
+    "ScheduleUpdate",
     "SecretCopy",
+    "ServiceUserCreate",
+    "ServiceUserUpdate",
     "Shape",
     "SignIn",
     "Source",
@@ -40,6 +48,10 @@ __all__ = [
     "TagUpdate",
     "VersionCreate",
     "VersionUpdate",
+    "WebhookCreate",
+    "WebhookHeader",
+    "WebhookTest",
+    "WebhookUpdate",
     "changes",
     "read",
 ]
@@ -361,3 +373,126 @@ class CompleteUpload(msgspec.Struct, frozen=True, kw_only=True):
 
     upload_id: str
     parts: tuple[Part, ...]
+
+
+class LogsCreate(msgspec.Struct, frozen=True, kw_only=True):
+    """POST /logs of clients up to 4.12. date_range: seconds from the date, negative ones before it."""
+
+    filters: dict[str, Any] = {}
+    date_range: int = -86_400
+    date: str = ""
+    id: str = ""
+    limit: int = 500
+
+
+class WebhookHeader(msgspec.Struct, frozen=True, kw_only=True):
+    """A header that a webhook sends."""
+
+    key: str
+    value: str | None = None
+    protected: bool = False
+
+
+class WebhookTest(msgspec.Struct, frozen=True, kw_only=True):
+    """POST of a trial of a webhook."""
+
+    object_type: str
+    object_name: str
+    url: str
+    event: str
+    version: str | None = None
+    headers: tuple[WebhookHeader, ...] = ()
+    timeout: int = 10
+    retry: bool = False
+    include_result: bool = False
+
+
+class WebhookCreate(WebhookTest, frozen=True, kw_only=True):
+    """POST of a webhook."""
+
+    name: str
+    description: str = ""
+    labels: dict[str, Any] = {}
+    enabled: bool = True
+
+
+class WebhookUpdate(msgspec.Struct, frozen=True, kw_only=True):
+    """PATCH of a webhook."""
+
+    name: str | UnsetType = UNSET
+    url: str | UnsetType = UNSET
+    headers: tuple[WebhookHeader, ...] | UnsetType = UNSET
+    event: str | UnsetType = UNSET
+    description: str | UnsetType = UNSET
+    labels: dict[str, Any] | UnsetType = UNSET
+    timeout: int | UnsetType = UNSET
+    enabled: bool | UnsetType = UNSET
+    retry: bool | UnsetType = UNSET
+    include_result: bool | UnsetType = UNSET
+
+
+class ScheduleCreate(msgspec.Struct, frozen=True, kw_only=True):
+    """POST of a request schedule."""
+
+    name: str
+    object_type: str
+    object_name: str
+    schedule: str
+    version: str | None = None
+    request_data: Any = None
+    timeout: int = 14_400
+    enabled: bool = True
+    description: str = ""
+    labels: dict[str, Any] = {}
+
+
+class ScheduleUpdate(msgspec.Struct, frozen=True, kw_only=True):
+    """PATCH of a request schedule."""
+
+    name: str | UnsetType = UNSET
+    schedule: str | UnsetType = UNSET
+    request_data: Any = UNSET
+    timeout: int | UnsetType = UNSET
+    enabled: bool | UnsetType = UNSET
+    description: str | UnsetType = UNSET
+    labels: dict[str, Any] | UnsetType = UNSET
+
+
+class ServiceUserCreate(msgspec.Struct, frozen=True, kw_only=True):
+    """POST of a service user."""
+
+    name: str = ""
+    description: str = ""
+    expiry_date: str | None = None
+
+
+class ServiceUserUpdate(msgspec.Struct, frozen=True, kw_only=True):
+    """PATCH of a service user."""
+
+    name: str | UnsetType = UNSET
+    description: str | UnsetType = UNSET
+    expiry_date: str | UnsetType = UNSET
+
+
+class RoleCreate(msgspec.Struct, frozen=True, kw_only=True):
+    """POST of a role."""
+
+    name: str
+    permissions: tuple[str, ...] = ()
+
+
+class RoleUpdate(msgspec.Struct, frozen=True, kw_only=True):
+    """PATCH of a role."""
+
+    name: str | UnsetType = UNSET
+    permissions: tuple[str, ...] | UnsetType = UNSET
+
+
+class AssignmentCreate(msgspec.Struct, frozen=True, kw_only=True):
+    """POST of an assignment of a role."""
+
+    assignee: str
+    role: str
+    assignee_type: str = "user"
+    resource: str = ""
+    resource_type: str = "project"
