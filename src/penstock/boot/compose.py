@@ -13,6 +13,7 @@ from penstock.boot.registry import DIALECTS, STORES
 from penstock.kernel.errors import Invalid
 from penstock.kernel.triggers import Firing
 from penstock.services.artifacts import Artifacts
+from penstock.services.changes import Changes
 from penstock.services.circuits.engine import WarmEngine
 from penstock.services.circuits.service import Circuits
 from penstock.services.documents import Documents
@@ -70,17 +71,18 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         raise Invalid(f"there is no store {settings.store!r}; there are {', '.join(STORES)}")
     clock = SystemClock()
     async with STORES[settings.store](settings) as stores:
-        documents = Documents(stores.metadata, clock)
+        store = Changes(stores.metadata)
+        documents = Documents(store, clock)
         engine = WarmEngine(ENGINE_COMMAND)
-        circuits = Circuits(documents, stores.metadata, clock, engine)
+        circuits = Circuits(documents, store, clock, engine)
         await circuits.open()
         logs = Logs(stores.log_book)
         secrets = Secrets(documents, stores.secret)
-        metrics = Metrics(stores.metadata, clock)
+        metrics = Metrics(store, clock)
         steps = CircuitSteps(stores.work, engine, stores.log_book, metrics, secrets.read)
         executors = (*stores.executors(secrets.read), steps)
         runs = Runs(
-            stores.metadata,
+            store,
             stores.blobs,
             clock,
             executors,
@@ -90,14 +92,14 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             max_running=settings.max_running_runs,
             max_queued=settings.max_waiting_runs,
         )
-        triggers = Triggers(stores.metadata, clock, runs)
-        serving = Serving(stores.metadata, clock, stores.pools, stores.log_book)
+        triggers = Triggers(store, clock, runs)
+        serving = Serving(store, clock, stores.pools, stores.log_book)
         try:
             await serving.open()
             await runs.open()
             yield Services(
                 clock=clock,
-                store=stores.metadata,
+                store=store,
                 blobs=stores.blobs,
                 documents=documents,
                 identity=Identity(documents, owner_key=settings.owner_key, pepper=stores.secret),

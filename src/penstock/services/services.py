@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from penstock.ports.blobs import BlobStore
 from penstock.ports.clock import Clock
-from penstock.ports.metadata import MetadataStore
+from penstock.services.changes import Changes
 from penstock.services.documents import Documents
 from penstock.services.identity import Identity
 from penstock.services.secrets import Secrets
@@ -30,7 +30,7 @@ class Services:
     """Everything a dialect may use; made once, by `boot.compose`."""
 
     clock: Clock
-    store: MetadataStore
+    store: Changes
     blobs: BlobStore
     documents: Documents
     identity: Identity
