@@ -186,14 +186,10 @@ class ArtifactBody(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PreviewBody(msgspec.Struct, frozen=True, kw_only=True):
-    """A preview; its id is the document's name, and the run's id."""
+    """A preview that is wrong before it could run; its id is the document's name. failure: why."""
 
-    run: str | None = None
+    failure: str
     submitted_ms: int = 0
-    failure: str | None = None
-    timeout_s: float | None = None
-    is_timed_out: bool = False
-    stages: list[str] = msgspec.field(default_factory=list)
 
 
 class InstanceBody(msgspec.Struct, frozen=True, kw_only=True):

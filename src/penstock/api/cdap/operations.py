@@ -18,10 +18,12 @@ from penstock.api.cdap.handlers import (
     metrics,
     namespaces,
     preferences,
+    previews,
     profiles,
     programs,
     schedules,
     securekeys,
+    studio,
     system,
     workflows,
 )
@@ -43,6 +45,7 @@ ARTIFACT = f"{NS}/artifacts/{{artifact}}"
 ARTIFACT_VERSION = f"{ARTIFACT}/versions/{{version}}"
 STUDIO = "/v3/namespaces/system/apps/pipeline/services/studio/methods"
 CONTEXT = f"{STUDIO}/v1/contexts/{{context}}"
+PREVIEW = f"{NS}/previews/{{preview}}"
 PLANE = "/v1beta1/projects/{project}/locations/{location}"
 TEXT = Bytes()
 
@@ -189,6 +192,22 @@ ALL: Final = (
     Operation("GET", f"{ARTIFACT_VERSION}/extensions/{{kind}}", artifacts.plugins, R),
     Operation("GET", f"{ARTIFACT_VERSION}/extensions/{{kind}}/plugins/{{plugin}}", artifacts.plugin, R),
     Operation("GET", f"{NS}/classes/apps", artifacts.app_classes, R),
+    # previews
+    Operation("POST", f"{NS}/previews", previews.create, W, JSON),
+    Operation("GET", f"{PREVIEW}/status", previews.status, R),
+    Operation("POST", f"{PREVIEW}/stop", previews.stop, W),
+    Operation("GET", f"{PREVIEW}/tracers/{{stage}}", previews.tracers, R),
+    Operation("POST", f"{PREVIEW}/tracers", previews.tracers_of, R, JSON),
+    Operation("GET", f"{PREVIEW}/logs", previews.log, R),
+    Operation("GET", f"{PREVIEW}/logs/next", previews.log_next, R),
+    Operation("GET", f"{PREVIEW}/logs/prev", previews.log_previous, R),
+    Operation("POST", f"{PREVIEW}/metrics/search", previews.search_metrics, R),
+    Operation("POST", f"{PREVIEW}/metrics/query", previews.query_metrics, R, JSON),
+    # the studio
+    Operation("GET", f"{STUDIO}/health", studio.health, R),
+    Operation("GET", f"{STUDIO}/v1/health", studio.health, R),
+    Operation("POST", f"{CONTEXT}/validations/stage", studio.validate_stage, R, JSON),
+    Operation("POST", f"{CONTEXT}/validations/pipeline", studio.validate_pipeline, R, JSON),
     # drafts and connections
     Operation("GET", f"{CONTEXT}/drafts", drafts.show_all, R),
     Operation("GET", f"{CONTEXT}/drafts/{{draft}}", drafts.get, R),

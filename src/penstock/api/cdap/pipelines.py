@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -33,7 +34,10 @@ from penstock.kernel.query import MAX_LIMIT
 from penstock.kernel.values import Value
 from penstock.services.services import Services
 
-__all__ = ["Lowered", "check_pipeline", "check_stage", "connections_of", "graph_of"]
+__all__ = ["Lowered", "check_pipeline", "check_stage", "connections_of", "failures_of_pipeline", "graph_of"]
+
+GRAPHS_KEPT = 256
+"""How many graphs are kept in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,7 @@ class Lowered:
         return {"arguments": {**arguments, **token}, "connections": dict(connections)}
 
 
+@lru_cache(GRAPHS_KEPT)
 def graph_of(artifact: str, config: str, preview_rows: int | None = None) -> Lowered:
     """Return the graph of a pipeline that was checked. Raises: Invalid.
 
@@ -74,13 +79,18 @@ async def connections_of(services: Services, place: Place, version: VersionBody)
 
 async def check_pipeline(services: Services, place: Place, artifact: str, config: dict[str, Any]) -> None:
     """Check a pipeline as a whole. Raises: Invalid with all failures."""
+    failures = await failures_of_pipeline(services, artifact, config)
+    if failures:
+        raise Invalid(texts_of(failures))
+
+
+async def failures_of_pipeline(services: Services, artifact: str, config: dict[str, Any]) -> Sequence[Failure]:
+    """Return all that is wrong with a pipeline."""
     try:
         pipeline = read_pipeline(config, is_streaming=artifact == STREAMING_ARTIFACT)
     except PipelineInvalid as invalid:
-        raise Invalid(str(invalid)) from None
-    failures = await find_failures(services.phases, pipeline)
-    if failures:
-        raise Invalid(texts_of(failures))
+        return invalid.failures
+    return await find_failures(services.phases, pipeline)
 
 
 async def check_stage(

@@ -28,6 +28,7 @@ class _SecretWanted(Exception):
 class Expansion:
     """Expands the properties of stages.
 
+    secret_prefix: what the names of secrets begin with in their scope.
     connections: properties by name of connection, for stages whose property `connection` is `${conn(name)}`.
     """
 
@@ -38,11 +39,13 @@ class Expansion:
         connections: Mapping[str, Mapping[str, str]],
         read_secret: ReadSecret,
         scope: Scope,
+        secret_prefix: str = "",
     ) -> None:
         self._arguments = {name: str(value) for name, value in arguments.items()}
         self._connections = connections
         self._read_secret = read_secret
         self._scope = scope
+        self._secret_prefix = secret_prefix
         self._secrets: dict[str, str] = {}
         self._functions: dict[str, Function] = {
             "logicalStartTime": logical_time(logical_start_ms),
@@ -81,7 +84,7 @@ class Expansion:
             try:
                 return expand(text, self._arguments, self._functions, drops_backslashes=drops)
             except _SecretWanted as wanted:
-                found = await self._read_secret(self._scope, wanted.name)
+                found = await self._read_secret(self._scope, self._secret_prefix + wanted.name)
                 if found is None:
                     raise TemplateFailed(f"Secure key '{wanted.name}' was not found.") from None
                 self._secrets[wanted.name] = found

@@ -5,6 +5,7 @@ Such a step is a bounded data phase, or an action or a condition between two of 
 - `do`: `flow`, `action` or `condition`; `flow`, or `stage`, `type`, `properties`, `plain`, `raw`: the work
 - `arguments`: the run's; `set`: list of objects, what earlier steps set, later ones win
 - `logical_start_ms`, `namespace`, `pipeline`, `connections`; `statistics`: list of objects, of earlier phases
+- `secret_prefix`: before the names of secrets
 
 Macros are expanded here, when the step begins. Outputs: `statistics` and, of previews, `tracers`; `arguments` of
 actions; `result` of conditions. Counts are shown while they grow, and stored before the step ends. A fork that dies
@@ -194,7 +195,10 @@ class CircuitSteps:
         for earlier in spec.get("set") or ():
             arguments.update(earlier)
         started_ms = int(spec.get("logical_start_ms") or time.time() * 1000)
-        expansion = Expansion(arguments, started_ms, spec.get("connections") or {}, self._read_secret, task.scope)
+        prefix = str(spec.get("secret_prefix") or "")
+        expansion = Expansion(
+            arguments, started_ms, spec.get("connections") or {}, self._read_secret, task.scope, prefix
+        )
         request: dict[str, Any] = {
             "arguments": {name: str(value) for name, value in arguments.items()},
             "logical_start_ms": started_ms,

@@ -18,7 +18,7 @@ from penstock.api.shared.streams import stream
 from penstock.kernel.errors import Invalid
 from penstock.services.runs.record import Run
 
-__all__ = ["keep_levels", "next_page", "of_program", "of_run", "previous_page"]
+__all__ = ["keep_levels", "next_page", "of_program", "of_run", "page", "previous_page", "sent"]
 
 TEXT, JSON = "text/plain; charset=utf-8", "application/json"
 MOST_RUNS: Final = 100
@@ -28,7 +28,7 @@ PAGE: Final = 50
 async def of_run(call: Call) -> Response:
     """Send the log of a run."""
     _, run, _ = await run_and_phase(call)
-    return _sent(call, [run])
+    return sent(call, [run])
 
 
 async def of_program(call: Call) -> Response:
@@ -36,17 +36,19 @@ async def of_program(call: Call) -> Response:
     program = await program_of(call)
     where = runs_of_program(program.app, program.type, program.name)
     runs = await runs_where(call.services, program.place.scope, where, limit=MOST_RUNS)
-    return _sent(call, list(reversed(runs)))
+    return sent(call, list(reversed(runs)))
 
 
 async def next_page(call: Call) -> Response:
     """Send the entries of a run's log that follow an offset."""
-    return await _page(call, is_next=True)
+    _, run, _ = await run_and_phase(call)
+    return await page(call, run, is_next=True)
 
 
 async def previous_page(call: Call) -> Response:
     """Send the entries of a run's log that come before an offset."""
-    return await _page(call, is_next=False)
+    _, run, _ = await run_and_phase(call)
+    return await page(call, run, is_next=False)
 
 
 async def keep_levels(call: Call, body: object) -> None:
@@ -54,8 +56,8 @@ async def keep_levels(call: Call, body: object) -> None:
     await run_and_phase(call)
 
 
-async def _page(call: Call, *, is_next: bool) -> Response:
-    _, run, _ = await run_and_phase(call)
+async def page(call: Call, run: Run, *, is_next: bool) -> Response:
+    """Send the entries of a run's log that follow an offset, or come before it."""
     most = integer(call.query, "max", PAGE, least=1, most=10_000)
     from_text = call.query.get("fromOffset", "")
     index = _index(from_text)
@@ -73,7 +75,8 @@ async def _page(call: Call, *, is_next: bool) -> Response:
     return Response(msgspec.json.encode(rows), media_type=JSON)
 
 
-def _sent(call: Call, runs: list[Run]) -> Response:
+def sent(call: Call, runs: list[Run]) -> Response:
+    """Send the logs of runs, whole."""
     entries = _selected(call, runs)
     if _is_json(call):
         return stream(_as_json(entries, _suppressed(call)), JSON)

@@ -13,7 +13,7 @@ from penstock.api.shared.call import Call
 from penstock.kernel.errors import Invalid
 from penstock.kernel.instants import unix_us
 
-__all__ = ["query", "search"]
+__all__ = ["answered", "found", "query", "search"]
 
 _NOW: Final = re.compile(r"now(?:([+-])(\d+)([smhd]?))?")
 _UNITS_S: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -37,30 +37,39 @@ class Wanted:
 
 async def search(call: Call) -> list[Any]:
     """List the metrics that fit tags, or the tags by which they can be told apart further."""
+    return await found(call, _tags(call.query.getlist("tag")))
+
+
+async def found(call: Call, tags: Mapping[str, str]) -> list[Any]:
+    """List what fits these tags. Raises: Invalid."""
     target = call.query.get("target")
     if target is None:
         raise Invalid("Required target param is missing")
     if target not in ("tag", "metric"):
         raise Invalid(f"Unknown target param value: {target}")
-    tags = _tags(call.query.getlist("tag"))
-    found = await samples_of(call.services, call.scope, tags)
-    return list(names_of(found)) if target == "metric" else tags_below(found, tags)
+    samples = await samples_of(call.services, call.scope, tags)
+    return list(names_of(samples)) if target == "metric" else tags_below(samples, tags)
 
 
 async def query(call: Call, body: object) -> dict[str, Any]:
     """Answer one query from the parameters, or several by name from the body."""
+    return await answered(call, body, None)
+
+
+async def answered(call: Call, body: object, tags: Mapping[str, str] | None) -> dict[str, Any]:
+    """Answer queries; tags: in place of those they name. Raises: Invalid."""
     now_s = unix_us(call.services.clock.now()) // 1_000_000
     if call.query.getlist("metric"):
-        return await _answer(call, _from_parameters(call, now_s))
+        return await _answer(call, _from_parameters(call, now_s), tags)
     if not isinstance(body, dict):
         raise Invalid("Missing 'metric' parameters, and the body is no object of queries")
-    return {name: await _answer(call, _from_object(each, now_s)) for name, each in body.items()}
+    return {name: await _answer(call, _from_object(each, now_s), tags) for name, each in body.items()}
 
 
-async def _answer(call: Call, wanted: Wanted) -> dict[str, Any]:
-    found = await samples_of(call.services, call.scope, wanted.tags)
+async def _answer(call: Call, wanted: Wanted, tags: Mapping[str, str] | None) -> dict[str, Any]:
+    samples = await samples_of(call.services, call.scope, wanted.tags if tags is None else tags)
     series: dict[tuple[str, tuple[str, ...]], dict[int, int]] = {}
-    for sample in found:
+    for sample in samples:
         if sample.name not in wanted.metrics or not _is_within(sample, wanted):
             continue
         group = tuple(sample.tags.get(name, "") for name in wanted.group_by)

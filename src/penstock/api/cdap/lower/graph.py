@@ -13,6 +13,7 @@ import msgspec
 from penstock.api.cdap.lower.pipeline import Pipeline, Stage
 from penstock.api.cdap.lower.stages import plugin_of, properties_of, spec_of
 from penstock.api.cdap.lower.units import Unit, edges_into, units_of
+from penstock.api.cdap.names import SECRET_PREFIX
 from penstock.api.cdap.plugins import Plugin, Role
 from penstock.kernel.expr import Expr, Fact, Input, ListOf, Literal, ObjectOf, Output, apply
 from penstock.kernel.flows import Carries, Edge, Flow, StageRole, StageSpec
@@ -48,6 +49,7 @@ def _step(pipeline: Pipeline, unit: Unit, units: list[Unit], preview_rows: int |
         "set": Input("set"),
         "statistics": Input("statistics"),
         "logical_start_ms": apply("find", Input("arguments"), _LOGICAL_START),
+        "secret_prefix": Literal(SECRET_PREFIX),
         "namespace": Fact("namespace"),
         "pipeline": Fact("app"),
     }
@@ -167,6 +169,7 @@ def _after_steps(pipeline: Pipeline) -> tuple[Step, ...]:
             "arguments": Input("arguments"),
             "connections": Input("connections"),
             "logical_start_ms": apply("find", Input("arguments"), _LOGICAL_START),
+            "secret_prefix": Literal(SECRET_PREFIX),
             "namespace": Fact("namespace"),
             "pipeline": Fact("app"),
             **_work(stage, plugin),
