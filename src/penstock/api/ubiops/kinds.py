@@ -36,6 +36,7 @@ __all__ = [
     "REVISION",
     "ROLE",
     "SCHEDULE",
+    "SERIES",
     "SERVICE",
     "SERVICE_USER",
     "STRUCTURED",
@@ -60,6 +61,7 @@ __all__ = [
     "RevisionBody",
     "RoleBody",
     "ScheduleBody",
+    "SeriesBody",
     "ServiceUserBody",
     "SourceBody",
     "StoredBody",
@@ -414,6 +416,14 @@ class StoredBody(msgspec.Struct, frozen=True, kw_only=True):
     values: dict[str, Any] = {}
 
 
+class SeriesBody(msgspec.Struct, frozen=True, kw_only=True):
+    """A series of points of a metric, with labels of its own; named by its key."""
+
+    metric: str
+    key: str
+    labels: Labels = {}
+
+
 class AuditBody(msgspec.Struct, frozen=True, kw_only=True):
     """Something that was done. parent: what the thing is part of, as `<type>/<name>`; empty if of nothing."""
 
@@ -449,6 +459,7 @@ SERVICE = Kind("ubiops.service", StoredBody, ("owner",), noun="Service")
 LIMIT = Kind("ubiops.service-limit", StoredBody, ("owner",), noun="Limit")
 INSTANCE_TYPE_GROUP = Kind("ubiops.instance-type-group", StoredBody, ("owner",), noun="Instance type group")
 METRIC = Kind("ubiops.metric", StoredBody, ("owner",), noun="Metric")
+SERIES = Kind("ubiops.series", SeriesBody, ("metric",), noun="Time series")
 EXPORT = Kind("ubiops.export", StoredBody, ("owner",), noun="Export")
 IMPORT = Kind("ubiops.import", StoredBody, ("owner",), noun="Import")
 VARIABLE = Kind("ubiops.variable", VariableBody, ("owner_id",), noun="Environment variable")
@@ -478,6 +489,7 @@ ALL: tuple[Kind[Any], ...] = (
     LIMIT,
     INSTANCE_TYPE_GROUP,
     METRIC,
+    SERIES,
     EXPORT,
     IMPORT,
     PIPELINE,

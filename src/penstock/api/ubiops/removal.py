@@ -1,5 +1,6 @@
 """Taking things away with all that is theirs, and refusing to while something else needs them."""
 
+from contextlib import suppress
 from typing import Any, Final
 
 from penstock.api.ubiops.catalogue import Project, all_of, equals
@@ -10,15 +11,20 @@ from penstock.api.ubiops.kinds import (
     PIPELINE_VERSION,
     PROJECT,
     REVISION,
+    SCHEDULE,
+    SERIES,
     VARIABLE,
     VERSION,
+    WEBHOOK,
     DeploymentBody,
     PipelineBody,
     PipelineVersionBody,
     VariableBody,
     VersionBody,
 )
+from penstock.api.ubiops.series import drop_points
 from penstock.api.ubiops.variables import secret_name
+from penstock.api.ubiops.webhooks import header_secret
 from penstock.kernel.errors import NotFound, WrongState
 from penstock.kernel.query import Predicate
 from penstock.kernel.records import Delete, Write
@@ -32,6 +38,7 @@ __all__ = [
     "remove_pipeline_version",
     "remove_project",
     "remove_rows",
+    "remove_variable",
     "remove_variables",
     "remove_version",
     "users_of",
@@ -67,6 +74,28 @@ async def remove_variable(services: Services, project: Project, variable: Docume
             return
 
 
+async def remove_trigger(services: Services, schedule_id: str) -> None:
+    """Have a schedule ask no more."""
+    with suppress(NotFound):
+        await services.triggers.delete(schedule_id)
+
+
+async def remove_webhooks(services: Services, project: Project, reference: str) -> None:
+    """Remove the webhooks about a deployment or pipeline."""
+    for webhook in await all_of(services.documents, WEBHOOK, project.scope, equals("reference", reference)):
+        await services.documents.delete(webhook)
+        with suppress(NotFound):
+            await services.secrets.delete(project.scope, header_secret(webhook.id))
+
+
+async def check_schedules(services: Services, project: Project, reference: str, what: str) -> None:
+    """Refuse to remove what a schedule asks. Raises: WrongState."""
+    found = await all_of(services.documents, SCHEDULE, project.scope, equals("reference", reference))
+    if found:
+        names = ", ".join(str(each.name) for each in found)
+        raise WrongState(f"{what} cannot be deleted: it is used by the request schedule{'s'[: len(found) > 1]} {names}")
+
+
 async def users_of(services: Services, project: Project, reference: str, version_id: str | None = None) -> list[str]:
     """Return the pipelines with an object that refers to a deployment or pipeline, or to that version of it."""
     users = []
@@ -94,7 +123,9 @@ async def remove_deployment(services: Services, project: Project, deployment: Do
             f"Deployment {deployment.name!r} cannot be deleted: it is used by the pipeline{'s'[: len(users) > 1]} "
             f"{', '.join(users)}"
         )
+    await check_schedules(services, project, deployment.id, f"Deployment {deployment.name!r}")
     await services.documents.delete(deployment)
+    await remove_webhooks(services, project, deployment.id)
     for version in await all_of(services.documents, VERSION, project.scope, equals("deployment_id", deployment.id)):
         await remove_version(services, project, version)
     await remove_variables(services, project, deployment.id)
@@ -109,7 +140,9 @@ async def remove_pipeline(services: Services, project: Project, pipeline: Docume
     """Remove a pipeline with its versions. Raises: WrongState while another pipeline needs it."""
     if users := await users_of(services, project, pipeline.id):
         raise WrongState(f"Pipeline {pipeline.name!r} cannot be deleted: it is used by {', '.join(users)}")
+    await check_schedules(services, project, pipeline.id, f"Pipeline {pipeline.name!r}")
     await services.documents.delete(pipeline)
+    await remove_webhooks(services, project, pipeline.id)
     where = equals("pipeline_id", pipeline.id)
     for version in await all_of(services.documents, PIPELINE_VERSION, project.scope, where):
         await remove_pipeline_version(services, project, version)
@@ -122,6 +155,10 @@ async def remove_project(services: Services, project: Project) -> None:
         await services.serving.remove(version.id)
     for secret in await services.secrets.list(project.scope):
         await services.secrets.delete(project.scope, secret.name)
+    for series in await all_of(services.documents, SERIES, project.scope):
+        await services.store.commit(drop_points(project.scope, series.body.key))
+    for schedule in await all_of(services.documents, SCHEDULE, project.scope):
+        await remove_trigger(services, schedule.id)
     for kind in ALL:
         if kind not in (PROJECT, ORGANIZATION):
             await remove_rows(services, kind, project.scope)

@@ -24,8 +24,13 @@ __all__ = [
     "EnvironmentVariable",
     "EnvironmentVariableCopy",
     "Field",
+    "InstanceTypeGroup",
+    "InstanceTypeItem",
+    "InstanceUpdate",
     "LogsCreate",
     "Mapping",
+    "MetricCreate",
+    "MetricUpdate",
     "Object",
     "OrganizationCreate",
     "PipelineCreate",
@@ -39,6 +44,8 @@ __all__ = [
     "ScheduleCreate",
     "ScheduleUpdate",
     "SecretCopy",
+    "SeriesData",
+    "SeriesPoint",
     "ServiceUserCreate",
     "ServiceUserUpdate",
     "Shape",
@@ -496,3 +503,58 @@ class AssignmentCreate(msgspec.Struct, frozen=True, kw_only=True):
     assignee_type: str = "user"
     resource: str = ""
     resource_type: str = "project"
+
+
+class InstanceUpdate(msgspec.Struct, frozen=True, kw_only=True):
+    """PATCH of an instance."""
+
+    status: str
+
+
+class InstanceTypeItem(msgspec.Struct, frozen=True, kw_only=True):
+    """A type in a group."""
+
+    id: str
+    priority: int = 0
+    schedule_timeout: int = 300
+
+
+class InstanceTypeGroup(msgspec.Struct, frozen=True, kw_only=True):
+    """POST and PATCH of a group of instance types."""
+
+    name: str
+    instance_types: tuple[InstanceTypeItem, ...] = ()
+
+
+class MetricCreate(msgspec.Struct, frozen=True, kw_only=True):
+    """POST of a metric."""
+
+    name: str
+    metric_type: str
+    description: str = ""
+    unit: str = ""
+    labels: tuple[str, ...] = ()
+
+
+class MetricUpdate(msgspec.Struct, frozen=True, kw_only=True):
+    """PATCH of a metric."""
+
+    name: str | UnsetType = UNSET
+    description: str | UnsetType = UNSET
+    unit: str | UnsetType = UNSET
+    labels: tuple[str, ...] | UnsetType = UNSET
+
+
+class SeriesPoint(msgspec.Struct, frozen=True, kw_only=True):
+    """A point of a series."""
+
+    date: str
+    value: float
+
+
+class SeriesData(msgspec.Struct, frozen=True, kw_only=True):
+    """Points of a series."""
+
+    metric: str
+    labels: dict[str, Any] = {}
+    data: tuple[SeriesPoint, ...] = ()
