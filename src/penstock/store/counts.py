@@ -78,10 +78,19 @@ class Counts:
 
     # The readers' side.
 
-    def count(self, place: Place, key: Hashable, test: Test, pin: Callable[[], None], ask: Callable[[], int]) -> int:
+    def count(
+        self,
+        place: Place,
+        key: Hashable,
+        test: Test,
+        pin: Callable[[], None],
+        ask: Callable[[bool], int],
+        same: Sequence[Hashable] = (),
+    ) -> int:
         """Return how many records of a kind and scope pass a test.
 
-        key: stands for the test. pin: begins a read transaction anew, so that a snapshot is taken. ask: counts in it.
+        key: stands for the test. pin: begins a read transaction anew, so that a snapshot is taken. ask: counts in it,
+        and is told whether the counts of all the keys `same` are known and equal in that snapshot.
         """
         with self._lock:
             entries = self._entries.setdefault(place, OrderedDict())
@@ -91,11 +100,11 @@ class Counts:
                 if known.count is not None:
                     return known.count
         entry = _Entry(test) if known is None else None  # somebody else is counting for everybody
-        if entry is None or not self._follow(place, key, entry, pin):
+        if entry is None or (are_same := self._follow(place, key, entry, pin, same)) is None:
             pin()
-            return ask()
+            return ask(False)
         try:
-            found = ask()
+            found = ask(are_same)
         except BaseException:
             self._drop(place, key, entry)
             raise
@@ -103,8 +112,10 @@ class Counts:
             entry.count = found + entry.added
             return entry.count
 
-    def _follow(self, place: Place, key: Hashable, entry: _Entry, pin: Callable[[], None]) -> bool:
-        """Take a snapshot between two transactions and hear of all later ones; False if there was no gap."""
+    def _follow(
+        self, place: Place, key: Hashable, entry: _Entry, pin: Callable[[], None], same: Sequence[Hashable]
+    ) -> bool | None:
+        """Take a snapshot between two transactions and hear of all later ones; None if there was no gap."""
         for _ in range(_ATTEMPTS):
             before = self._version
             if before % 2 == 0:
@@ -112,12 +123,13 @@ class Counts:
                 with self._lock:
                     if self._version == before:
                         entries = self._entries.setdefault(place, OrderedDict())
+                        known = {entries[each].count if each in entries else None for each in same}
                         entries[key] = entry
                         if len(entries) > KEPT:
                             entries.popitem(last=False)
-                        return True
+                        return len(known) == 1 and None not in known
             time.sleep(0.001)
-        return False
+        return None
 
     def _drop(self, place: Place, key: Hashable, entry: _Entry) -> None:
         with self._lock:

@@ -32,7 +32,9 @@ from penstock.store.predicates import (
     Statement,
     Terms,
     condition,
+    in_range,
     is_leaf,
+    is_range,
     joined,
     normalised,
     on_value,
@@ -76,7 +78,7 @@ class Lists:
 
     def select(self, query: Query) -> list[Row]:
         """Return the rows of a page, one more if there is a next page; the last member is the order field's value."""
-        wanted, groups = self._conditions(query)
+        wanted, groups = self._conditions(query, normalised(query.where))
         order, needed = query.order, query.limit + 1
         rare = self._rare(query, groups)
         if rare is not None:
@@ -92,13 +94,14 @@ class Lists:
 
     def count(self, query: Query) -> int:
         """Return how many records satisfy the predicate."""
-        return self._count(query, normalised(query.where))
+        wanted = normalised(query.where)
+        left, _ = self._conditions(query, wanted)
+        return self._count(query, wanted, left)
 
     # Conditions.
 
-    def _conditions(self, query: Query) -> tuple[tuple[Predicate, ...], list[_Group]]:
+    def _conditions(self, query: Query, wanted: tuple[Predicate, ...]) -> tuple[tuple[Predicate, ...], list[_Group]]:
         """Return the conditions that not all records meet, and those among them that can be looked up."""
-        wanted = normalised(query.where)
         groups = self._groups(query, wanted)
         implied: set[Predicate] = set()
         for group in groups:
@@ -129,7 +132,7 @@ class Lists:
             )
         if len(parts) == 1 and _is_part(parts[0]) and (found := self._by_texts(query, parts[0])):
             return _Group(name, parts, found)
-        tests = [on_value(part) for part in parts]
+        tests = [in_range(parts)] if is_range(parts) else [on_value(part) for part in parts]
         sql, values = joined(" AND ", "1", [(template.format(value="value"), values) for template, values in tests])
         number = self._number(query, name)
         return _Group(name, parts, (f"SELECT record FROM column_order WHERE field = {number} AND {sql}", values))
@@ -161,6 +164,11 @@ class Lists:
         found: Any = self._readers.fetch(f"SELECT count(*) FROM ({sql} LIMIT {FEW + 1})", values)
         return int(found[0][0])
 
+    def _size(self, group: _Group) -> int:
+        """Return how many records a group finds."""
+        found: Any = self._readers.fetch(f"SELECT count(*) FROM ({group.statement[0]})", group.statement[1])
+        return int(found[0][0])
+
     def _rare(self, query: Query, groups: Sequence[_Group]) -> _Group | None:
         sized = [(self._estimate(group), at) for at, group in enumerate(groups)]
         size, at = min(sized, default=(FEW + 1, 0))
@@ -172,44 +180,53 @@ class Lists:
 
     # Counting.
 
-    def _count(self, query: Query, wanted: tuple[Predicate, ...]) -> int:
+    def _count(self, query: Query, wanted: tuple[Predicate, ...], left: tuple[Predicate, ...] | None = None) -> int:
+        """Count the records that meet all conditions; `left` are those of them that seem not to be met by all."""
         where = AllOf(wanted)
-        return self._counted(query, where, lambda fields: matches(where, fields), lambda: self._ask(query, wanted))
+        left = wanted if left is None else left
+        implied = [group for group in self._groups(query, wanted) if not set(left).issuperset(group.conditions)]
+        same = [AllOf(), *(AllOf(group.conditions) for group in implied)]
+
+        def ask(are_met_by_all: bool) -> int:
+            return self._ask(query, left if are_met_by_all else wanted)
+
+        return self._counted(query, where, lambda fields: matches(where, fields), ask, same if implied else ())
 
     def _is_complete(self, query: Query, name: str) -> bool:
         """Whether every record was written with an index column, set or unset."""
         number = self._number(query, name)
 
-        def ask() -> int:
+        def ask(_: bool) -> int:
             found: Any = self._readers.fetch("SELECT count(*) FROM column_order WHERE field = ?", (number,))
             return int(found[0][0])
 
         present = self._counted(query, ("written with", name), lambda fields: name in fields, ask)
         return present == self._count(query, ())
 
-    def _counted(self, query: Query, key: Hashable, test: Test, ask: Callable[[], int]) -> int:
+    def _counted(
+        self, query: Query, key: Hashable, test: Test, ask: Callable[[bool], int], same: Sequence[Hashable] = ()
+    ) -> int:
         place = (query.kind, str(query.scope))
         try:
-            return self._counts.count(place, key, test, self._readers.pin, ask)
+            return self._counts.count(place, key, test, self._readers.pin, ask, same)
         finally:
             self._readers.unpin()
 
     def _ask(self, query: Query, wanted: tuple[Predicate, ...]) -> int:
         place = (query.kind, str(query.scope))
-        groups = [group for group in self._groups(query, wanted) if group.field != "created_at"]
-        sized = [(self._estimate(group), at) for at, group in enumerate(groups)]
+        groups = self._groups(query, wanted)
+        sized = [(self._size(group), at) for at, group in enumerate(groups)]
         if not sized:
             sql, values = condition(AllOf(wanted), self._terms(query))
             found: Any = self._readers.fetch(
                 f"SELECT count(*) FROM records AS r WHERE r.kind = ? AND r.scope = ? AND {sql}", (*place, *values)
             )
             return int(found[0][0])
-        group = groups[min(sized)[1]]
-        looked_up, looked_values = group.statement
-        left = tuple(part for part in wanted if part not in group.conditions)
-        if not left:
-            found = self._readers.fetch(f"SELECT count(*) FROM ({looked_up})", looked_values)
-            return int(found[0][0])
+        size, at = min(sized)
+        looked_up, looked_values = groups[at].statement
+        left = tuple(part for part in wanted if part not in groups[at].conditions)
+        if not left or not size:
+            return size
         sql, values = condition(AllOf(left), self._terms(query))
         needs_row = any(f"r.{name}" in sql for name in BUILT_IN_FIELDS)
         if not needs_row:
@@ -277,10 +294,13 @@ class Lists:
         order = query.order
         sql, values = condition(AllOf(tuple(wanted)), self._terms(query))
         place, way = f"r.{order.field}", _way(order)
+        # A column that is named twice is more than the planner finds an index for.
+        columns = dict.fromkeys((*(place,) * (place != "r.id"), *("r.created_at",) * (place != "r.id"), "r.id"))
+        by = ", ".join(f"{column} {way}" for column in columns)
         after, after_values = _after(query.after, place, "r", order.descending, has_nulls=order.field == "name")
         return self._readers.fetch(
             f"SELECT {_ROW}, {place} AS place FROM records AS r WHERE r.kind = ? AND r.scope = ? AND {sql}"
-            f" AND {after} ORDER BY {place} {way}, r.created_at {way}, r.id {way} LIMIT ? OFFSET ?",
+            f" AND {after} ORDER BY {by} LIMIT ? OFFSET ?",
             (query.kind, str(query.scope), *values, *after_values, query.limit + 1, query.offset),
         )
 

@@ -26,7 +26,19 @@ from penstock.kernel.query import (
 )
 from penstock.kernel.records import BUILT_IN_FIELDS
 
-__all__ = ["UNSET", "Statement", "Terms", "condition", "is_leaf", "joined", "normalised", "on_value", "trigrams"]
+__all__ = [
+    "UNSET",
+    "Statement",
+    "Terms",
+    "condition",
+    "in_range",
+    "is_leaf",
+    "is_range",
+    "joined",
+    "normalised",
+    "on_value",
+    "trigrams",
+]
 
 Statement = tuple[str, tuple[IndexValue | float, ...]]
 """SQL with question marks, and their values in order."""
@@ -146,6 +158,28 @@ def on_value(predicate: Compare | OneOf) -> Statement:
     assert_never(predicate.comparison)
 
 
+def is_range(parts: tuple[Compare | OneOf, ...]) -> bool:
+    """Whether conditions on one field are bounds of a range of integers, on both sides."""
+    signs = {part.comparison for part in parts if isinstance(part, Compare) and isinstance(part.value, int)}
+    return (
+        all(isinstance(part, Compare) and isinstance(part.value, int) for part in parts)
+        and signs <= {*_LOWER, *_UPPER}
+        and bool(signs & _LOWER)
+        and bool(signs & _UPPER)
+    )
+
+
+def in_range(parts: tuple[Compare | OneOf, ...]) -> Statement:
+    """Return the conditions of a range whose ends an index finds; they leave out all that is no integer."""
+    bounds = [part for part in parts if isinstance(part, Compare)]
+    sql = " AND ".join(f"{{value}} {part.comparison.value} ?" for part in bounds)
+    return f"({sql})", tuple(part.value for part in bounds)
+
+
+_LOWER: Final = frozenset({Comparison.GT, Comparison.GE})
+_UPPER: Final = frozenset({Comparison.LT, Comparison.LE})
+
+
 def trigrams(text: str) -> str | None:
     """Return what the index of texts is asked for to find a part; None if the part is too short for it."""
     if len(text) < 3 or "\0" in text:
@@ -167,6 +201,9 @@ def _on_field(name: str, test: Statement, terms: Terms) -> Statement:
 def _on_built_in(name: str, test: Statement, terms: Terms) -> Statement:
     template, values = test
     wanted = int if name in _INTEGERS else str
+    if wanted is int:
+        # Always an integer: nothing has to be kept out, and one bound on each side is what an index takes.
+        template = template.replace(f"{{value}} > {UNSET} AND ", "").replace(" AND {value} < ''", "")
     fitting = tuple(value for value in values if isinstance(value, wanted))
     if " IN (" in template:
         # A number is not the text that looks like it, which the column's own type would make of it.
