@@ -1,7 +1,4 @@
-"""A server killed with SIGKILL at random moments: every run reaches the same end, and nothing is done twice.
-
-`PENSTOCK_TEST_KILLS` says how often (5 if it is not set).
-"""
+"""A server killed with SIGKILL at random moments: every run reaches the same end, and nothing is done twice."""
 
 from __future__ import annotations
 
@@ -17,8 +14,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 ROOT = Path(__file__).parents[3]
-KILLS = int(os.environ.pop("PENSTOCK_TEST_KILLS", "5"))
 SEED = int(os.environ.pop("PENSTOCK_TEST_SEED", "0")) or random.randrange(1 << 30)
 
 
@@ -42,14 +40,15 @@ def wait_until_open(process: subprocess.Popen[str]) -> None:
         assert line, "the server ended before it was open"
 
 
-def test_killed_at_random_moments_a_run_ends_as_if_nothing_had_been(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kill_count", [10, pytest.param(50, marks=pytest.mark.slow)])
+def test_killed_at_random_moments_a_run_ends_as_if_nothing_had_been(tmp_path: Path, kill_count: int) -> None:
     undisturbed = result_of(start(tmp_path / "a", tmp_path / "ledger-a"))
     chance = random.Random(SEED)
     kills, rounds = 0, 0
-    while kills < KILLS:
+    while kills < kill_count:
         rounds += 1
         directory, ledger = tmp_path / f"b{rounds}", tmp_path / f"ledger-{rounds}"
-        while kills < KILLS:
+        while kills < kill_count:
             process = start(directory, ledger)
             try:
                 wait_until_open(process)
@@ -74,7 +73,7 @@ def test_killed_at_random_moments_a_run_ends_as_if_nothing_had_been(tmp_path: Pa
 def test_with_the_launcher_killed_too_a_run_ends_all_the_same(tmp_path: Path) -> None:
     directory, ledger = tmp_path / "b", tmp_path / "ledger"
     chance = random.Random(SEED)
-    for _ in range(min(KILLS, 3)):
+    for _ in range(3):
         process = start(directory, ledger)
         wait_until_open(process)
         pid_file = directory / "execute" / "launcher.pid"

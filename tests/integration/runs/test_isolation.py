@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
+from penstock.execute.sandbox import Open, find_sandbox
 from penstock.kernel.expr import Literal
 from penstock.kernel.graph import ANY_OUTCOME, After, Body, Command, Graph, Step
 from penstock.kernel.policies import Durability
@@ -104,3 +107,37 @@ async def test_a_deleted_run_leaves_nothing_behind(tmp_path: Path) -> None:
         assert (await runs.page(DEFAULT_SCOPE)).runs == ()
         assert await runs.events(run.id) == ()
         assert await logs.text(run.id, "a#1") in ("", "deleted\n")
+
+
+@pytest.fixture
+def outside() -> Iterator[Path]:
+    """A directory that is not below one of those that everybody may write to."""
+    with TemporaryDirectory(prefix=".penstock-test-", dir=Path.home()) as directory:
+        yield Path(directory)
+
+
+async def test_a_step_cannot_write_outside_of_its_directories(outside: Path) -> None:
+    sandbox = find_sandbox()
+    if isinstance(sandbox, Open) or str(outside).startswith("/tmp"):
+        pytest.skip(f"nothing on this machine could keep it from it: {sandbox.description}")
+    (outside / "data").mkdir()
+    (outside / "data" / "precious").write_text("kept")
+    script = f"""
+        echo temp > "$TMPDIR/x"
+        echo own > here; mkdir -p "$HOME/deep"; mv here "$HOME/deep/there"; cat "$HOME/deep/there"
+        cd {outside}/data
+        echo spoilt > precious || echo refused
+        rm -f precious || echo refused
+        echo new > file || echo refused
+        (cd .. && mkdir more) || echo refused
+    """
+    graph = Graph({"main": Body((Step("writes", shell(script)),))})
+    async with opened(outside / "data") as (runs, logs):
+        done = await runs.submit_and_wait(Submission(DEFAULT_SCOPE, graph, "t"), 120)
+        said = (await logs.text(done.id, "writes#1")).splitlines()
+
+    assert done.state is RunState.SUCCEEDED
+    assert said[0] == "own"
+    assert said.count("refused") == 4
+    assert (outside / "data" / "precious").read_text() == "kept"
+    assert not (outside / "data" / "file").exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -152,17 +153,18 @@ async def test_a_retry_runs_only_the_failed_iteration_again(tmp_path: Path) -> N
 
 
 async def test_stop_ends_the_run_at_once_kills_the_whole_group_and_runs_the_exit_level(tmp_path: Path) -> None:
-    pid_file = tmp_path / "pid"
+    # Found by its odd duration and not by its number: in a sandbox a process has another number.
+    seconds = f"1000.{time.time_ns()}"
     what = Graph(
         {
-            "main": Body((Step("a", shell(f"sleep 1000 & echo $! > {pid_file}; trap '' TERM; wait; sleep 1000")),)),
+            "main": Body((Step("a", shell(f"sleep {seconds} & trap '' TERM; wait; sleep 1000")),)),
             "exit": Body((Step("say", shell("echo $S > $OUT_s", "s", env={"S": concat(Fact("run.state"))})),)),
         },
         on_exit="exit",
     )
     async with opened(tmp_path / "data") as (runs, logs):
         submitted = await runs.submit(Submission(DEFAULT_SCOPE, what, "t"))
-        while not pid_file.exists() or not pid_file.read_text().strip():  # noqa: ASYNC110
+        while not _sleeps(seconds):  # noqa: ASYNC110
             await asyncio.sleep(0.02)
         await runs.stop(submitted.id, reason="enough", grace_s=0.5)
         done = await runs.wait(submitted.id, 10)
@@ -171,13 +173,21 @@ async def test_stop_ends_the_run_at_once_kills_the_whole_group_and_runs_the_exit
         records = {record.path: record for record in await runs.steps(done.id)}
         assert records["a"].state is StepState.CANCELLED
         assert records["!/say"].outputs == {"s": "cancelled"}
-        child = Path(f"/proc/{pid_file.read_text().strip()}")
         for _ in range(100):
-            if not child.exists():
+            if not _sleeps(seconds):
                 break
             await asyncio.sleep(0.05)
-        assert not child.exists()
+        assert not _sleeps(seconds)
         assert (await _last_line(logs, done.id, "a#1")) == "enough"
+
+
+def _sleeps(seconds: str) -> bool:
+    wanted = b"sleep\0" + seconds.encode() + b"\0"
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if (process / "cmdline").read_bytes() == wanted:
+                return True
+    return False
 
 
 async def test_a_deadline_ends_the_attempt_and_is_the_last_line_of_its_log(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -53,7 +54,7 @@ class SteppedClock(SystemClock):
 
 
 @asynccontextmanager
-async def opened(directory: Path, clock: SteppedClock, gate: asyncio.Event) -> AsyncIterator[tuple[Triggers, Runs]]:
+async def opened(directory: Path, clock: SystemClock, gate: asyncio.Event) -> AsyncIterator[tuple[Triggers, Runs]]:
     async def work(spec: object, task: object) -> Result:
         await gate.wait()
         return Result()
@@ -120,6 +121,47 @@ async def test_each_second_for_a_minute_with_a_restart_in_the_middle(tmp_path: P
             expected = [text for text in expected if not "00:21" <= text <= "00:29"]
         assert seen == expected
         assert (await triggers.get(trigger.id)).body.count == len(expected)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("catches_up", [True, False])
+async def test_each_second_of_a_real_minute_with_a_restart_in_the_middle(tmp_path: Path, catches_up: bool) -> None:
+    """Without catching up a second may be passed over while nothing of us runs: no server, or no processor for it."""
+    clock = SystemClock()
+    schedule = Schedule(cron="* * * * * *", catches_up=catches_up, max_concurrency=100)
+    absences: list[tuple[float, float]] = []
+    watching = asyncio.create_task(_watch_absences(absences))
+    async with opened(tmp_path, clock, gate_open()) as (triggers, runs):
+        trigger = await triggers.create("toy", DEFAULT_SCOPE, "d", schedule)
+        await asyncio.sleep(30)
+    left = time.time()
+    await asyncio.sleep(4)
+    async with opened(tmp_path, clock, gate_open()) as (triggers, runs):
+        absences.append((left, time.time()))
+        await asyncio.sleep(30)
+        watching.cancel()
+        page = await runs.page(DEFAULT_SCOPE, order=Order("scheduled_at"), limit=1000)
+        seen = [(run.body.scheduled_at_us or 0) // 1_000_000 for run in page.runs]
+        count = (await triggers.get(trigger.id)).body.count
+
+    missed = set(range(seen[0], seen[-1] + 1)).difference(seen)
+    assert len(seen) == len(set(seen))
+    assert abs(count - len(seen)) <= 1  # the last one may be between the two looks
+    assert seen[-1] - seen[0] >= 60
+    if catches_up:
+        assert missed == set()
+    else:
+        assert missed
+        assert [at for at in missed if not any(a - 1 <= at <= b + 1 for a, b in absences)] == []
+
+
+async def _watch_absences(absences: list[tuple[float, float]]) -> None:
+    """Note when this process had to wait for a processor."""
+    while True:
+        before = time.time()
+        await asyncio.sleep(0.05)
+        if time.time() - before > 0.4:
+            absences.append((before, time.time()))
 
 
 async def test_a_full_trigger_waits_for_a_run_to_end_and_loses_nothing(tmp_path: Path) -> None:
