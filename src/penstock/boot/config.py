@@ -33,6 +33,11 @@ class Settings:
         log_level: debug, info, warning or error.
         warm: load the SQL engine's process as soon as the server is ready (a process beside the server's own), so that
             the first program does not wait for it; otherwise with the first request that needs it.
+        executor: what commands of steps run in: `process` (programs of this machine) or `container`.
+        container_program: docker or podman, or a path to one of them; whichever answers if not given.
+        container_image: for steps that name no image; they are refused if it is not given.
+        isolation: `auto` keeps steps within their directories as well as the machine can (bubblewrap, else Landlock);
+            `none` lets them write wherever the server may.
         stop_timeout_s: how long replies that still run may go on after the signal to stop.
         max_running_runs: most runs that are under way at once; further ones wait in the order of their coming.
         max_waiting_runs: most runs that wait; a further one is refused.
@@ -47,6 +52,10 @@ class Settings:
     log_json: bool = False
     log_level: str = "info"
     warm: bool = True
+    executor: str = "process"
+    container_program: str = ""
+    container_image: str = ""
+    isolation: str = "auto"
     stop_timeout_s: int = 2
     max_running_runs: int = 200
     max_waiting_runs: int = 1_000_000
@@ -58,6 +67,10 @@ class Settings:
             raise Invalid(f"max_running_runs is {self.max_running_runs}; it must be 1 or more")
         if self.log_level not in ("debug", "info", "warning", "error"):
             raise Invalid(f"the log level is {self.log_level!r}; it must be debug, info, warning or error")
+        if self.executor not in ("process", "container"):
+            raise Invalid(f"the executor is {self.executor!r}; it must be process or container")
+        if self.isolation not in ("auto", "none"):
+            raise Invalid(f"the isolation is {self.isolation!r}; it must be auto or none")
         if self.owner_key is not None and len(self.owner_key) < OWNER_KEY_LENGTH:
             raise Invalid(
                 f"the owner key has {len(self.owner_key)} characters; it must have {OWNER_KEY_LENGTH} or more"

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from penstock.api import cdap, feldera, kfp, native, ubiops
 from penstock.api.shared.dialect import Dialect, Function
@@ -18,6 +19,9 @@ from penstock.ports.logbook import LogBook
 from penstock.ports.metadata import MetadataStore
 from penstock.ports.workers import WorkerPools
 
+if TYPE_CHECKING:
+    from penstock.execute.surroundings import Surroundings
+
 __all__ = ["DIALECTS", "STORES", "OpenStores", "Stores"]
 
 DIALECTS: tuple[Dialect, ...] = (native.DIALECT, feldera.DIALECT, kfp.DIALECT, ubiops.DIALECT, cdap.DIALECT)
@@ -29,7 +33,8 @@ class Stores:
     """The stores of one server, and the executors that keep their work beside them.
 
     `secret` is 32 bytes that only this server knows and keeps over a restart. `executors` makes them from what
-    reads the secrets that steps ask for. `work` is a directory for what data phases leave to later ones.
+    reads the secrets that steps ask for. `work` is a directory for what data phases leave to later ones,
+    `circuits` one for what is kept of standing circuits.
     """
 
     metadata: MetadataStore
@@ -40,6 +45,7 @@ class Stores:
     intents: IntentLog
     executors: Callable[[ReadSecret], tuple[Executor, ...]]
     work: Path
+    circuits: Path
 
 
 OpenStores = Callable[[Settings], AbstractAsyncContextManager[Stores]]
@@ -65,16 +71,31 @@ async def _sqlite(settings: Settings) -> AsyncIterator[Stores]:
             pools = WarmPools(directory / "serving", blobs)
 
             def executors(read_secret: ReadSecret) -> tuple[Executor, ...]:
-                process = ProcessExecutor(directory / "execute", blobs, log_book, read_secret=read_secret)
+                place = directory / "execute"
+                process = ProcessExecutor(
+                    place, blobs, log_book, read_secret=read_secret, surroundings=_surroundings(settings, place)
+                )
                 return process, InlineExecutor(_functions(), log_book, read_secret), pools
 
             work, intents = directory / "phases", IntentFile(directory / "intents.log")
             secret = server_secret(directory / "secret")
-            yield Stores(metadata, blobs, secret, log_book, pools, intents, executors, work)
+            circuits = directory / "circuits"
+            yield Stores(metadata, blobs, secret, log_book, pools, intents, executors, work, circuits)
         finally:
             await metadata.close()
     finally:
         lock.release()
+
+
+def _surroundings(settings: Settings, place: Path) -> "Surroundings":
+    """Return what commands of steps run in."""
+    from penstock.execute.container import Containers
+    from penstock.execute.surroundings import ThisMachine
+
+    if settings.executor == "container":
+        return Containers(settings.container_program, settings.container_image)
+    hidden, is_confined = (settings.data.absolute(),), settings.isolation != "none"
+    return ThisMachine(place / "environments", hidden=hidden, is_confined=is_confined)
 
 
 @asynccontextmanager
@@ -92,8 +113,9 @@ async def _memory(settings: Settings) -> AsyncIterator[Stores]:
             # Commands need a directory that outlives the server, which this store has not.
             return InlineExecutor(_functions(), log_book, read_secret), pools
 
-        work = Path(folder) / "phases"
-        yield Stores(MemoryStore(), blobs, secrets.token_bytes(32), log_book, pools, NoIntents(), executors, work)
+        work, circuits = Path(folder) / "phases", Path(folder) / "circuits"
+        secret = secrets.token_bytes(32)
+        yield Stores(MemoryStore(), blobs, secret, log_book, pools, NoIntents(), executors, work, circuits)
 
 
 def _functions() -> dict[str, Function]:

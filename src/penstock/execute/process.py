@@ -20,15 +20,14 @@ from pathlib import Path
 
 import structlog
 
-from penstock.execute.environments import Environments, passed_on
 from penstock.execute.keeper import Ended, Keeper
-from penstock.execute.sandbox import Sandbox, find_sandbox
+from penstock.execute.surroundings import Surroundings, ThisMachine
 from penstock.execute.values import no_secrets
 from penstock.execute.workspace import Workspace
 from penstock.kernel.errors import PenstockError
 from penstock.kernel.events import LogEvent
 from penstock.kernel.functions import ExprFailed
-from penstock.kernel.policies import Cause, Placement
+from penstock.kernel.policies import Cause
 from penstock.kernel.runs import Failure, Result
 from penstock.ports.blobs import BlobStore
 from penstock.ports.executor import Observer, ReadSecret, Task
@@ -63,9 +62,9 @@ class ProcessExecutor:
         read_secret: gives the text of a secret.
         max_processes: most commands that run at once; further ones wait in order.
         python: the interpreter steps use; see `Environments`.
+        surroundings: what commands run in; this machine's programs if not given.
     """
 
-    name = "process"
     kinds = frozenset({"command"})
 
     def __init__(
@@ -77,30 +76,35 @@ class ProcessExecutor:
         read_secret: ReadSecret = no_secrets,
         max_processes: int = DEFAULT_PROCESSES,
         python: str | None = None,
+        surroundings: Surroundings | None = None,
     ) -> None:
         self._directory = directory.absolute()
         self._steps = self._directory / "steps"
         self._blobs = blobs
         self._log_book = log_book
         self._read_secret = read_secret
-        self._environments = Environments(self._directory / "environments", python)
+        self._surroundings = surroundings or ThisMachine(self._directory / "environments", python)
         self._keeper = Keeper(self._directory, self._heard_started, self._heard_ended, self._heard_logged, self._gone)
         self._room = asyncio.Semaphore(max_processes)
         self._attempts: dict[str, _Attempt] = {}
-        self._sandbox: Sandbox | None = None
         self._observer: Observer | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
+    def name(self) -> str:
+        """What it is called in settings and messages."""
+        return self._surroundings.name
+
+    @property
     def isolation(self) -> str:
         """What keeps a step from the rest of the machine, in words."""
-        return self._sandbox.description if self._sandbox else "not opened"
+        return self._surroundings.isolation
 
     async def open(self, observer: Observer) -> None:
         """Find the launcher that is there. One is started when the first command is launched. Raises: Unavailable."""
         self._observer = observer
         self._steps.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._sandbox = await asyncio.to_thread(find_sandbox)
+        await self._surroundings.open()
         await self._keeper.open(starts=False)
         _log.info(LogEvent.EXECUTOR_STARTED, executor=self.name, isolation=self.isolation)
 
@@ -138,6 +142,7 @@ class ProcessExecutor:
         found.is_cancelled = True
         if found.is_sent:
             self._keeper.kill(id, reason, grace_s)
+            self._later(self._surroundings.stop(id, grace_s))
         elif found.runner is not None:
             found.runner.cancel()
             self._say(run, attempt, reason)
@@ -160,7 +165,7 @@ class ProcessExecutor:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._environments.close()
+        await self._surroundings.close()
         await self._keeper.close()
 
     # One attempt.
@@ -182,33 +187,25 @@ class ProcessExecutor:
 
     async def _prepare(self, id: str, task: Task, workspace: Workspace) -> Mapping[str, object]:
         await workspace.prepare(self._blobs, self._read_secret)
-        command = workspace.command
-        python = await self._environments.provide(
-            command.requirements, command.requirements_options, command.requirements_alone
-        )
-        directory, placement = workspace.directory, task.placement or Placement()
-        writable = [directory, *workspace.shared]
-        assert self._sandbox is not None, "the executor is open"
         stdin = workspace.stdin()
         if stdin is not None:
-            await asyncio.to_thread((directory / "stdin").write_text, stdin)
+            await asyncio.to_thread((workspace.directory / "stdin").write_text, stdin)
         return {
             "op": "launch",
             "id": id,
-            "directory": str(directory),
-            "argv": self._sandbox.wrap(workspace.argv(), writable, network=placement.network),
-            "env": {**_environment(directory, python, id), **workspace.env()},
-            "cwd": str(workspace.working_directory),
+            "directory": str(workspace.directory),
             "log": str(self._log_book.path(task.run, task.attempt)),
-            "stdin": None if stdin is None else str(directory / "stdin"),
-            "limits": _limits(placement),
-            "memory_bytes": placement.memory_bytes,
+            "stdin": None if stdin is None else str(workspace.directory / "stdin"),
+            **await self._surroundings.order(id, task, workspace),
         }
 
     async def _follow(self, id: str, attempt: _Attempt, workspace: Workspace) -> None:
         if not attempt.ended.done() and id in self._keeper.live and self._observer:
             self._observer.started(attempt.task, self._keeper.live[id])
         ended = await attempt.ended
+        reason = await self._surroundings.finish(id, ended.code)
+        if reason is not None and ended.reason is None:
+            ended = Ended(ended.code, reason, is_lost=ended.is_lost)
         if attempt.is_cancelled:
             self._attempts.pop(id, None)
             await asyncio.to_thread(workspace.remove)
@@ -231,6 +228,9 @@ class ProcessExecutor:
         if ended.reason is not None:
             return Failure(Cause.FAILED, ended.reason, ended.code)
         code = ended.code or 0
+        if self._surroundings.is_platform(code):
+            words = self._last_words(task) or f"exit code {code}"
+            return Failure(Cause.ERRORED, f"the step could not be started: {words}", code)
         what = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
         last = self._last_words(task)
         return Failure(Cause.FAILED, f"{what}: {last}" if last and code > 0 else what, code)
@@ -299,36 +299,6 @@ class ProcessExecutor:
 
 def _id(run: str, attempt: str) -> str:
     return f"{run}/{attempt}"
-
-
-def _environment(directory: Path, python: Path, id: str) -> dict[str, str]:
-    """Return the variables every command has: nothing of the server's own but how to reach the network."""
-    path = [directory / "user" / "bin", python / "bin", "/usr/local/bin", "/usr/bin", "/bin", "/usr/local/sbin",
-            "/usr/sbin", "/sbin"]  # fmt: skip
-    return {
-        **passed_on(os.environ),
-        "PATH": ":".join(map(str, path)),
-        "HOME": str(directory / "home"),
-        "TMPDIR": str(directory / "tmp"),
-        "LANG": "C.UTF-8",
-        "PYTHONUNBUFFERED": "1",
-        # What the step installs by itself goes to a directory of its own, whatever the interpreter.
-        "PYTHONUSERBASE": str(directory / "user"),
-        "PIP_USER": "1",
-        "PIP_BREAK_SYSTEM_PACKAGES": "1",
-        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-        "PIP_NO_WARN_SCRIPT_LOCATION": "1",
-        "PENSTOCK_ATTEMPT": id,
-    }
-
-
-def _limits(placement: Placement) -> dict[str, int]:
-    limits = {"RLIMIT_CORE": 0}
-    if placement.disk_bytes is not None:
-        limits["RLIMIT_FSIZE"] = placement.disk_bytes
-    if placement.open_files is not None:
-        limits["RLIMIT_NOFILE"] = placement.open_files
-    return limits
 
 
 def _read_end(directory: Path) -> Ended | None:

@@ -65,6 +65,11 @@ class Workspace:
         """Directories outside its own that the command may write to."""
         return [Path(path) for path in self._mapped.values() if not path.startswith(f"{self.directory}/")]
 
+    @property
+    def mounts(self) -> dict[str, Path]:
+        """Directories that the command was promised, and where they are."""
+        return {path: Path(self._mapped[path]) for path in self.command.directories if path in self._mapped}
+
     def argv(self) -> list[str]:
         """Return program and arguments. Raises: ExprFailed, Invalid."""
         members = evaluate(ListOf(self.command.argv), self.values)
