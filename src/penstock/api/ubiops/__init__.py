@@ -4,6 +4,8 @@
 - `wire`                    requests as they travel
 - `kinds` `catalogue`       what is kept, and how it is found
 - `project`                 what is kept to what is shown
+- `served` `lower`         what can be asked, and the network that a request runs
+- `asking` `finding`        requests to runs, and runs to requests
 - `errors` `auth`           statuses; tokens
 - `handlers`                one module per resource
 

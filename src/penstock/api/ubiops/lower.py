@@ -43,18 +43,19 @@ OPERATOR_FAILED: Final = "Error while processing an operator request"
 
 @dataclass(frozen=True, slots=True)
 class Referred:
-    """What an object refers to. id: of the version. inner: of a pipeline, what its own objects refer to, by name.
+    """What an object refers to: a deployment or pipeline, and a version of it.
 
-    gives: its output type.
+    id: of the version; owner_id: of the deployment or pipeline. takes, gives: its types.
+    body, inner: of a pipeline, its version, and what the objects in that refer to, by name.
     """
 
     name: str
     version: str
     id: str
+    owner_id: str
+    takes: str
     gives: str
     body: PipelineVersionBody | None = None
-    takes_type: str = ""
-    gives_type: str = ""
     inner: Mapping[str, Referred] | None = None
 
 
@@ -97,16 +98,21 @@ def _lower_net(
     for other in referred.values():
         if other.body is not None and other.id not in nets:
             assert other.inner is not None, "a pipeline's objects have been looked up with it"
-            _lower_net(other.id, other.body, other.id, other.takes_type, other.gives_type, other.inner, nets)
+            _lower_net(other.id, other.body, other.id, other.takes, other.gives, other.inner, nets)
 
 
 def _node(each: ObjectBody, version_id: str, referred: Mapping[str, Referred]) -> Node:
-    labels: dict[str, Value] = {"kind": each.reference_type, "object": each.name, "reference": each.reference}
+    labels: dict[str, Value] = {
+        "kind": each.reference_type,
+        "object": each.name,
+        "object_id": each.id,
+        "reference": each.reference,
+        "within": version_id,
+    }
     if each.reference_type == "operator":
-        labels["place"] = f"operators:{version_id}"
         return Node(_operator(each), failure=OPERATOR_FAILED, labels=labels)
     found = referred[each.name]
-    labels |= {"reference": found.name, "version": found.version, "place": found.id}
+    labels |= {"reference": found.name, "version": found.version, "place": found.id, "owner": found.owner_id}
     tolerates = each.configuration.get("on_error") == "continue"
     if each.reference_type == "pipeline":
         return Node(Inner(found.id), tolerates, PIPELINE_FAILED, labels)
@@ -143,7 +149,7 @@ def _types(each: ObjectBody, referred: Mapping[str, Referred]) -> tuple[str, str
     """Return what an object takes and gives."""
     if each.reference_type != "operator":
         found = referred[each.name]
-        return found.takes_type, found.gives_type
+        return found.takes, found.gives
     ends = topology.operator_ends(each.reference, each.configuration)
     return ends.input_type, ends.output_type
 

@@ -97,6 +97,10 @@ class BriefRuns:
 
     # Submitting.
 
+    def new_id(self) -> str:
+        """Return an id for a run that is to be submitted; parts of the run are named from it."""
+        return whole_id(unix_us(self._clock.now()) // 1000, os.urandom(10))
+
     async def submit_and_wait(self, submission: Submission) -> Run:
         """Run something and return it when it has ended and is stored. Durability `END`. Raises: Invalid."""
         pump = await self.begin(submission)
@@ -136,6 +140,11 @@ class BriefRuns:
             for pump in reversed(self._pumps.values())
             if pump.run.scope == scope and (place is None or pump.run.body.columns.get("place") == place)
         ]
+
+    def open_steps(self, run_id: str) -> tuple[StepRecord, ...]:
+        """Return the steps of a run that is under way, as far as they are known; not to be changed."""
+        pump = self._pumps.get(run_id)
+        return tuple(pump.machine.steps()) if pump else ()
 
     async def get(self, run_id: str) -> tuple[Run, tuple[StepRecord, ...]]:
         """Return a run with its steps, which are not to be changed. Raises: NotFound."""
@@ -188,7 +197,7 @@ class BriefRuns:
                 await self._store.commit(Insert(GRAPH_KIND, digest, submission.scope, None, at, encoded))
             self._plans[digest] = submission.graph
         at = self._clock.now()
-        id = submission.id or RunId(whole_id(unix_us(at) // 1000, os.urandom(10)))
+        id = submission.id or RunId(self.new_id())
         run, _ = first_record(submission, id, digest, at)
         run.body.durability = durability
         run.body.keep = submission.keep
