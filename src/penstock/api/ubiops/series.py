@@ -103,8 +103,8 @@ def bucketed(
     for number in range(-(-(end_us - start_us) // period_us)):
         first = start_us + number * period_us
         total, count = sums.get(number, (0.0, 0))
-        value = total if adds_up else (total / count if count else None)
-        made.append(Bucketed(first, min(first + period_us, end_us), value))
+        mean = total / count if count else None
+        made.append(Bucketed(first, min(first + period_us, end_us), total if adds_up else mean))
     return made
 
 

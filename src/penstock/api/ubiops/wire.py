@@ -23,6 +23,7 @@ __all__ = [
     "EnvironmentUpdate",
     "EnvironmentVariable",
     "EnvironmentVariableCopy",
+    "ExportCreate",
     "Field",
     "InstanceTypeGroup",
     "InstanceTypeItem",
@@ -558,3 +559,14 @@ class SeriesData(msgspec.Struct, frozen=True, kw_only=True):
     metric: str
     labels: dict[str, Any] = {}
     data: tuple[SeriesPoint, ...] = ()
+
+
+class ExportCreate(msgspec.Struct, frozen=True, kw_only=True):
+    """POST of an export, and PATCH of an import: what is chosen, by name."""
+
+    deployments: dict[str, Any] | None = None
+    pipelines: dict[str, Any] | None = None
+    environment_variables: dict[str, Any] | None = None
+    environments: dict[str, Any] | None = None
+    services: dict[str, Any] | None = None
+    description: str = ""

@@ -1,6 +1,7 @@
 """Revisions: code that is uploaded to a version, and what came of building it."""
 
 import asyncio
+import io
 from collections.abc import AsyncIterator
 from typing import Final
 
@@ -24,7 +25,7 @@ from penstock.kernel.instants import unix_us
 from penstock.kernel.query import Order
 from penstock.services.documents import Document
 
-__all__ = ["download", "get", "list_all", "rebuild", "upload"]
+__all__ = ["download", "get", "list_all", "rebuild", "upload", "upload_content"]
 
 _MODULE_VARIABLES: Final = ("SYS_DEPLOYMENT_FILE_NAME", "ML_MODEL_FILE_NAME")
 
@@ -62,6 +63,14 @@ async def upload(call: Call, chunks: AsyncIterator[bytes]) -> Shown:
         form.close()
     revision = await _begin(call, project, version, made)
     return {"success": True, "revision": revision.id, "build": revision.id}
+
+
+async def upload_content(call: Call, name: str, content: bytes) -> None:
+    """Take code in that is here already, and begin to build it."""
+    project, deployment, version = await _version(call)
+    with io.BytesIO(content) as file:
+        made = await _uploaded(call, project, deployment, version, Upload(name, file, len(content)))
+    await _begin(call, project, version, made)
 
 
 async def rebuild(call: Call, body: object) -> Shown:
