@@ -44,10 +44,12 @@ def lower(program: nodes.Program, pool: Pool | None = None) -> Circuit:
     """Build the circuit of a compiled program. Raises NotSupported for what no operator maintains."""
     pool = Pool() if pool is None else pool
     with pool.keeping():
-        return _Lowering(program, pool).circuit
+        return Lowering(program, pool).circuit
 
 
-class _Lowering:
+class Lowering:
+    """The circuit of one program in the making; `bounded` has its own way with some nodes."""
+
     def __init__(self, program: nodes.Program, pool: Pool) -> None:
         self._program = program
         self._pool = pool

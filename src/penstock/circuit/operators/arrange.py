@@ -70,6 +70,10 @@ class Arrange(Operator):
             self.trace.update(self._pending.keys, self._pending.rows, self._pending.batch.weights)
             self._pending = None
 
+    def discard(self) -> None:
+        """Do not take the step in: nobody will look it up."""
+        self._pending = None
+
     def coded(self) -> list[Coded]:
         return self.trace.coded(self._key_layout, self.row_layout)
 

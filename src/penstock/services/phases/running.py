@@ -104,13 +104,18 @@ def _open(running: _Running) -> None:
             if edge.stage in stages:
                 running.links.setdefault(edge.stage, []).append(_Link(name, edge))
         running.open_inputs[name] = sum(edge.stage in stages for edge in stage.spec.inputs)
-    for region in find_regions(running.planned, running.kit, running.flow.memory_bytes):
+    for region in _regions(running):
         for name in region.stages:
             running.regions[name] = region
     for name, stage in stages.items():
         _guarded(name, partial(_open_stage, running, name, stage))
     for region in {id(region): region for region in running.regions.values()}.values():
         _guarded(region.stages[0], region.open)
+
+
+def _regions(running: _Running) -> list[Region]:
+    flow = running.flow
+    return find_regions(running.planned, running.kit, flow.memory_bytes, shows_all=flow.preview_rows is not None)
 
 
 def _open_stage(running: _Running, name: str, stage: PlannedStage) -> None:

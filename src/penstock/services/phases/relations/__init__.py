@@ -7,9 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from penstock.services.phases.relations.deduplicate import DeduplicateRelation
+from penstock.services.phases.relations.distinct import DistinctRelation
+from penstock.services.phases.relations.group import GroupRelation
+from penstock.services.phases.relations.join import JoinRelation
 from penstock.services.phases.relations.relation import Inputs, Relation
 
 __all__ = ["RELATIONS", "Inputs", "Relation"]
 
-RELATIONS: Mapping[str, Relation] = {}
+RELATIONS: Mapping[str, Relation] = {
+    "deduplicate": DeduplicateRelation(),
+    "distinct": DistinctRelation(),
+    "group": GroupRelation(),
+    "join": JoinRelation(),
+}
 """By name."""
