@@ -74,7 +74,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         store = Changes(stores.metadata)
         documents = Documents(store, clock)
         engine = WarmEngine(ENGINE_COMMAND)
-        circuits = Circuits(documents, store, clock, engine)
+        circuits = Circuits(documents, store, clock, engine, stores.circuits)
         await circuits.open()
         logs = Logs(stores.log_book)
         secrets = Secrets(documents, stores.secret)
@@ -93,7 +93,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             max_queued=settings.max_waiting_runs,
         )
         triggers = Triggers(store, clock, runs)
-        serving = Serving(store, clock, stores.pools, stores.log_book)
+        serving = Serving(store, clock, stores.pools, stores.log_book, secrets.read)
         try:
             await serving.open()
             await runs.open()

@@ -18,6 +18,10 @@ from contextlib import asynccontextmanager
 from penstock.api.shared.dialect import Dialect
 from penstock.api.shared.operation import Later, Operation
 from penstock.api.ubiops import auth, errors, kinds
+from penstock.api.ubiops.names import CONDITION, FUNCTION
+from penstock.kernel.runs import Result
+from penstock.kernel.values import Value
+from penstock.ports.executor import Task
 from penstock.services.services import Services
 
 __all__ = ["DIALECT"]
@@ -37,6 +41,18 @@ async def _beside(services: Services) -> AsyncIterator[None]:
         yield
 
 
+def _compute(spec: Value, task: Task) -> Result:
+    from penstock.api.ubiops.operators import compute
+
+    return compute(spec, task)
+
+
+def _decide(spec: Value, task: Task) -> Result:
+    from penstock.api.ubiops.operators import decide
+
+    return decide(spec, task)
+
+
 DIALECT = Dialect(
     name="ubiops",
     prefixes=("/v2.1",),
@@ -45,6 +61,7 @@ DIALECT = Dialect(
     error_body=errors.error_body,
     authenticate=auth.authenticate,
     kinds=kinds.ALL,
+    functions={FUNCTION: _compute, CONDITION: _decide},
     beside=_beside,
     aliases=(("/v2", "/v2.1"),),
 )

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from penstock.api.ubiops import topology
 from penstock.api.ubiops.kinds import PLAIN, AttachmentBody, ObjectBody, PipelineVersionBody, SourceBody
-from penstock.api.ubiops.operators import CONDITION, FUNCTION
+from penstock.api.ubiops.names import CONDITION, FUNCTION
 from penstock.kernel.expr import literal
 from penstock.kernel.graph import Job
 from penstock.kernel.network import (

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
-from penstock.api.shared.dialect import Function
 from penstock.api.ubiops.expressions import ExpressionError, evaluate_expression
 from penstock.kernel.errors import Invalid
 from penstock.kernel.runs import Result
@@ -13,10 +12,7 @@ from penstock.kernel.signature import Field, FieldType, Misfit, Signature, fit
 from penstock.kernel.values import Value
 from penstock.ports.executor import Task
 
-__all__ = ["CONDITION", "FUNCTION", "FUNCTIONS"]
-
-FUNCTION: Final = "ubiops function operator"
-CONDITION: Final = "ubiops conditional logic operator"
+__all__ = ["compute", "decide"]
 
 
 def compute(spec: Value, task: Task) -> Result:
@@ -64,7 +60,3 @@ def _evaluated(told: Mapping[str, Any], item: Value) -> Any:
         return evaluate_expression(str(told["expression"]), item if isinstance(item, dict) else {})
     except ExpressionError as error:
         raise Invalid(f"the expression {told['expression']!r} failed: {error}") from None
-
-
-FUNCTIONS: Final[Mapping[str, Function]] = {FUNCTION: compute, CONDITION: decide}
-"""By the names that steps call them by."""
