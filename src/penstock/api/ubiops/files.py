@@ -141,6 +141,7 @@ def _is_expired(services: Services, bucket: Document[BucketBody], found: Documen
 
 def _fresh_path(directory: Path, title: str) -> Path:
     """Return a path that is not there yet, with the file's own last name."""
+    directory.mkdir(parents=True, exist_ok=True)
     name = title.rsplit("/", 1)[-1].replace("\\", "_") or "file"
     name = "file" if name in (".", "..") else name[-200:]
     folder, number = directory, 0
