@@ -16,7 +16,7 @@ from penstock.kernel.runs import StepRecord, StepState
 from penstock.services.runs.record import Run
 from penstock.services.services import Services
 
-__all__ = ["FORMATS", "METRICS_ARTIFACT", "columns_of_metrics", "harvested", "merged", "problem_of"]
+__all__ = ["FORMATS", "METRICS_ARTIFACT", "awaits_harvest", "columns_of_metrics", "harvested", "merged", "problem_of"]
 
 METRICS_ARTIFACT: Final = "mlpipeline-metrics"
 FORMATS: Final = ("UNSPECIFIED", "RAW", "PERCENTAGE")
@@ -52,14 +52,23 @@ def columns_of_metrics(metrics: Iterable[Metric]) -> dict[str, IndexValue]:
     return columns
 
 
+def awaits_harvest(run: Run) -> bool:
+    """Tell whether there may be metrics in files that are not kept with the run yet."""
+    face = face_of(run)
+    return face.has_metrics and not (run.state.is_final and face.harvested_at_us == run.body.finished_at_us)
+
+
 async def harvested(services: Services, run: Run, steps: Iterable[StepRecord]) -> tuple[Metric, ...]:
     """Return all metrics of a run; what is found in files of a run that has ended is kept with it."""
     face = face_of(run)
-    if not face.has_metrics or face.is_harvested:
+    if not awaits_harvest(run):
         return face.metrics
     metrics = merged(face.metrics, await _from_files(services, face, steps))
     if run.state.is_final:
-        labels: dict[str, Any] = {"metrics": msgspec.to_builtins(metrics), "is_harvested": True}
+        labels: dict[str, Any] = {
+            "metrics": msgspec.to_builtins(metrics),
+            "harvested_at_us": run.body.finished_at_us or 0,
+        }
         await services.runs.amend(run.id, columns=columns_of_metrics(metrics), labels=labels)
     return metrics
 

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from penstock.api.kfp.kinds import PIPELINE, VERSION
+from penstock.api.kfp.kinds import EXPERIMENT, PIPELINE, VERSION, ExperimentBody
 from penstock.api.kfp.macros import Moment, replaced
 from penstock.api.kfp.run_face import ORIGIN, RunFace, columns_of
 from penstock.api.kfp.shelf import package_by_digest
-from penstock.kernel.errors import Invalid
+from penstock.kernel.errors import Conflict, Invalid, NotFound
 from penstock.kernel.functions import as_text
 from penstock.kernel.graph import Graph
 from penstock.kernel.ids import RunId
@@ -32,7 +32,7 @@ from penstock.services.services import Services
 if TYPE_CHECKING:
     from penstock.api.kfp.packages import Package
 
-__all__ = ["Source", "Wanted", "check_parameters", "prepare", "source_by_digest", "source_of"]
+__all__ = ["Source", "Wanted", "check_parameters", "note_run", "prepare", "source_by_digest", "source_of"]
 
 MAX_PARAMETER_BYTES: Final = 10_000
 NAMESPACE: Final = "kubeflow"
@@ -166,6 +166,21 @@ async def prepare(services: Services, scope: Scope, source: Source, wanted: Want
         labels=msgspec.to_builtins(face),
         scheduled_at_us=None if wanted.scheduled_at is None else unix_us(wanted.scheduled_at),
     )
+
+
+async def note_run(services: Services, experiment_id: str) -> None:
+    """Write down that an experiment has a new run. Shown in whole seconds, so it is written once a second at most."""
+    now_us = unix_us(services.clock.now())
+    try:
+        experiment = await services.documents.get(EXPERIMENT, experiment_id)
+        if now_us // 1_000_000 > (experiment.body.last_run_at_us or 0) // 1_000_000:
+            await services.documents.update(EXPERIMENT, experiment_id, lambda body: _run_at(body, now_us))
+    except (NotFound, Conflict):
+        return  # deleted, or noted by others in the same moment
+
+
+def _run_at(body: ExperimentBody, at_us: int) -> ExperimentBody:
+    return msgspec.structs.replace(body, last_run_at_us=max(at_us, body.last_run_at_us or 0))
 
 
 def check_parameters(

@@ -6,7 +6,7 @@ import hashlib
 import re
 
 from penstock.api.kfp.kinds import JOB, JobBody
-from penstock.api.kfp.launching import Wanted, prepare, source_by_digest, source_of
+from penstock.api.kfp.launching import Wanted, note_run, prepare, source_by_digest, source_of
 from penstock.kernel.instants import from_unix_us
 from penstock.kernel.triggers import Firing, Schedule
 from penstock.services.documents import Document
@@ -40,7 +40,9 @@ async def launch(services: Services, document: str, firing: Firing) -> Submissio
         index=firing.index,
         scheduled_at=from_unix_us(firing.at_us),
     )
-    return await prepare(services, job.scope, source, wanted)
+    submission = await prepare(services, job.scope, source, wanted)
+    await note_run(services, wanted.experiment_id)
+    return submission
 
 
 def schedule_of(body: JobBody) -> Schedule:

@@ -77,7 +77,8 @@ class RunFace(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         pipeline_id, version_id: where the package is from; both empty if it was sent along.
         parameters: given as texts. runtime_parameters: given as JSON values.
         job_id: the recurring run that made it.
-        has_metrics: a step may leave metrics in a file. is_harvested: they have been read.
+        has_metrics: a step may leave metrics in a file. harvested_at_us: the end of the run at which they were read; a
+            run that is retried ends anew.
     """
 
     workflow: str
@@ -94,7 +95,7 @@ class RunFace(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     runtime_parameters: dict[str, Any] = msgspec.field(default_factory=dict)
     pipeline_root: str = ""
     has_metrics: bool = False
-    is_harvested: bool = False
+    harvested_at_us: int = 0
     metrics: tuple[Metric, ...] = ()
 
 

@@ -9,9 +9,9 @@ import msgspec
 
 from penstock.api.kfp.errors import FinishedRun
 from penstock.api.kfp.handlers.experiments import default_experiment
-from penstock.api.kfp.harvest import FORMATS, columns_of_metrics, harvested, merged, problem_of
+from penstock.api.kfp.harvest import FORMATS, awaits_harvest, columns_of_metrics, harvested, merged, problem_of
 from penstock.api.kfp.kinds import ARCHIVED, AVAILABLE, EXPERIMENT, JOB, VERSION
-from penstock.api.kfp.launching import Source, Wanted, prepare, source_of
+from penstock.api.kfp.launching import Source, Wanted, note_run, prepare, source_of
 from penstock.api.kfp.listing import request_of, token_of
 from penstock.api.kfp.project.resources import Shown, page
 from penstock.api.kfp.project.runs import Names, run_detail_v1, run_v1, run_v2
@@ -65,6 +65,7 @@ async def create_v1(call: Call, body: object) -> Shown:
         pipeline_root=specification.runtime_config.pipeline_root,
     )
     run = await call.services.runs.submit(await prepare(call.services, call.scope, source, asked))
+    await note_run(call.services, asked.experiment_id)
     steps = await call.services.runs.steps(run.id)
     return run_detail_v1(run, await _names(call, [run]), source.package, steps)
 
@@ -84,6 +85,7 @@ async def create_v2(call: Call, body: object) -> Shown:
         pipeline_root=wanted.runtime_config.pipeline_root,
     )
     run = await call.services.runs.submit(await prepare(call.services, call.scope, source, asked))
+    await note_run(call.services, asked.experiment_id)
     return run_v2(run, specification=_specification(source))
 
 
@@ -114,7 +116,7 @@ async def list_v1(call: Call) -> Shown:
     rows = []
     for run in runs:
         metrics = None
-        if face_of(run).has_metrics and not face_of(run).is_harvested:
+        if awaits_harvest(run):
             metrics = await harvested(call.services, run, await call.services.runs.steps(run.id))
         rows.append(run_v1(run, names, metrics=metrics))
     return page("runs", rows, total, token)
@@ -179,8 +181,6 @@ async def retry(call: Call) -> Shown:
         await call.services.runs.retry(run.id)
     except WrongState as error:
         raise FinishedRun(error.message) from None
-    if face_of(run).is_harvested:
-        await call.services.runs.amend(run.id, labels={"is_harvested": False})
     return {}
 
 
