@@ -50,6 +50,9 @@ class OpenFileSource:
         self._buffer_bytes = buffer_bytes
         self._follow = follow
 
+    def resume(self, place: Any) -> None:
+        """Begin at the beginning: what was taken of the file already is dropped as rows."""
+
     def run(self, feed: Feed) -> None:
         """Give the file's bytes; with follow, wait for more for ever."""
         with open(self._path, "rb") as file:
@@ -65,7 +68,7 @@ class OpenFileSource:
 
 
 class FileSink:
-    """The transport "file_output". Settings: path. The file is begun anew when the circuit starts."""
+    """The transport "file_output". Settings: path. A circuit that starts from nothing begins the file anew."""
 
     name = "file_output"
     needs_format = True
@@ -77,6 +80,21 @@ class FileSink:
             return OpenFileSink(open(path, "wb"))
         except OSError as error:
             raise TransportRefused(f"the file {path!r} cannot be written: {error.strerror}") from error
+
+    def reopen(self, config: Mapping[str, Any], place: Any) -> tuple[OpenFileSink, int]:
+        """Return a sink that goes on at a size of the file; what is beyond it is cut off. Raises: TransportRefused."""
+        path = _path(config, ("path",))
+        size = int(place)
+        try:
+            file = open(path, "r+b")  # noqa: SIM115
+            if os.fstat(file.fileno()).st_size < size:
+                file.close()
+                raise TransportRefused(f"the file {path!r} is shorter than the {size} bytes that were written to it")
+            file.truncate(size)
+            file.seek(size)
+        except OSError as error:
+            raise TransportRefused(f"the file {path!r} cannot be written: {error.strerror}") from error
+        return OpenFileSink(file), 0
 
 
 class OpenFileSink:
@@ -92,6 +110,10 @@ class OpenFileSink:
     def flush(self) -> None:
         """Hand to the operating system what was written."""
         self._file.flush()
+
+    def place(self) -> int:
+        """Return the file's size."""
+        return self._file.tell()
 
     def close(self) -> None:
         """Close the file."""

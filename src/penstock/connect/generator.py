@@ -6,6 +6,7 @@ without settings counts up.
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -110,19 +111,32 @@ class OpenGenerator:
         self._plan = plan
         self._width = width
         self._seed = seed
+        self._skip = 0
+
+    def resume(self, place: Any) -> None:
+        """Go on after the rows of a place: {"seed", "rows"}."""
+        if place is not None:
+            self._seed, self._skip = place["seed"], place["rows"]
 
     def run(self, feed: Feed) -> None:
         """Give all rows of each stretch in turn."""
-        random = np.random.default_rng(self._seed)
+        seed = secrets.randbits(63) if self._seed is None else self._seed
+        random = np.random.default_rng(seed)
+        given = 0
         for stretch in self._plan:
             began = time.monotonic()
-            done = 0
+            done = before = 0
             while stretch.limit is None or done < stretch.limit:
                 count = stretch.chunk_rows if stretch.limit is None else min(stretch.chunk_rows, stretch.limit - done)
-                if stretch.rate is not None:
-                    ahead_s = done / stretch.rate - (time.monotonic() - began)
+                if stretch.rate is not None and given >= self._skip:
+                    ahead_s = (done - before) / stretch.rate - (time.monotonic() - began)
                     if ahead_s > 0:
                         feed.wait_s(ahead_s)
                 columns = [generate(done, count, random) for generate in stretch.columns]
-                feed.changes(Changes(columns, np.ones(count, np.int64)), 8 * self._width * count)
                 done += count
+                given += count
+                if given <= self._skip:  # made only to have chance go its way
+                    before, began = done, time.monotonic()
+                    continue
+                feed.begins({"seed": seed, "rows": given - count})
+                feed.changes(Changes(columns, np.ones(count, np.int64)), 8 * self._width * count)

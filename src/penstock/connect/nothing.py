@@ -20,6 +20,9 @@ class EmptySource:
         """Return the source."""
         return self
 
+    def resume(self, place: Any) -> None:
+        """Be at its end."""
+
     def run(self, feed: Feed) -> None:
         """Give nothing."""
 
@@ -33,6 +36,13 @@ class NullSink:
     def open(self, config: Mapping[str, Any]) -> NullSink:
         """Return the sink."""
         return self
+
+    def reopen(self, config: Mapping[str, Any], place: Any) -> tuple[NullSink, int]:
+        """Return the sink."""
+        return self, 0
+
+    def place(self) -> None:
+        """Be nowhere."""
 
     def write(self, payload: bytes) -> None:
         """Drop it."""

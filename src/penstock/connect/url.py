@@ -46,6 +46,9 @@ class OpenUrl:
         self._url = url
         self._first_delay_s = first_delay_s
 
+    def resume(self, place: Any) -> None:
+        """Begin at the beginning: what was taken of the document already is dropped as rows."""
+
     def run(self, feed: Feed) -> None:
         """Give the document's bytes. Raises: OSError when the server does not deliver it after several attempts."""
         taken = 0

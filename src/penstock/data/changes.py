@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from penstock.data.batch import Batch, Mask, concat
+from penstock.data.batch import Batch, Column, Mask, concat
 
-__all__ = ["Changes", "concat_changes"]
+__all__ = ["Changes", "concat_changes", "without_first"]
 
 
 @dataclass(slots=True)
@@ -48,3 +48,11 @@ def concat_changes(parts: Sequence[Changes]) -> Changes:
         for i in range(width)
     ]
     return Changes(joined.columns, joined.weights, patches, present)
+
+
+def without_first(changes: Changes, count: int) -> Changes:
+    """Return the operations after the first `count`."""
+    columns = [Column(c.words[count:], None if c.nulls is None else c.nulls[count:]) for c in changes.columns]
+    patches = None if changes.patches is None else changes.patches[count:]
+    present = None if changes.present is None else [given[count:] for given in changes.present]
+    return Changes(columns, changes.weights[count:], patches, present)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
-__all__ = ["Sink", "SinkKind"]
+__all__ = ["ResumableSink", "ResumableSinkKind", "Sink", "SinkKind"]
 
 
 class Sink(Protocol):
@@ -35,4 +35,26 @@ class SinkKind(Protocol):
 
     def open(self, config: Mapping[str, Any]) -> Sink:
         """Return a sink. Raises: TransportRefused."""
+        ...
+
+
+@runtime_checkable
+class ResumableSink(Sink, Protocol):
+    """A sink that can say how far it has come, so that nothing is delivered twice after a crash."""
+
+    def place(self) -> Any:
+        """Return, after a `flush`, where it is (JSON): what `ResumableSinkKind.reopen` takes up from."""
+        ...
+
+
+@runtime_checkable
+class ResumableSinkKind(SinkKind, Protocol):
+    """An output transport whose sinks are resumable."""
+
+    def reopen(self, config: Mapping[str, Any], place: Any) -> tuple[ResumableSink, int]:
+        """Return a sink that goes on from a place, and how many pieces were written after it already.
+
+        So many pieces are not written again: pieces come in the same order when steps are taken again. A sink that can
+        take back what came after the place does so, and returns 0. Raises: TransportRefused.
+        """
         ...

@@ -7,13 +7,13 @@ circuit has enough: that is all the flow control there is.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from penstock.data.changes import Changes
 from penstock.data.pool import Pool
 from penstock.ports.format import Layout
 
-__all__ = ["Feed", "Source", "SourceEnded", "SourceKind", "TransportRefused"]
+__all__ = ["Feed", "ResumableSource", "Source", "SourceEnded", "SourceKind", "TransportRefused"]
 
 
 class TransportRefused(Exception):
@@ -42,6 +42,13 @@ class Feed(Protocol):
         """Give rows that need no parsing. size_bytes: what they count as in statistics."""
         ...
 
+    def begins(self, place: Any) -> None:
+        """Say that what is given next begins at a place (JSON) which `ResumableSource.resume` takes up from.
+
+        Said at the beginning of a body, or between rows given by `changes`. Until it is said the place is None.
+        """
+        ...
+
     def wait_s(self, duration_s: float) -> None:
         """Sleep, but no longer than the connector lives."""
         ...
@@ -56,6 +63,15 @@ class Source(Protocol):
 
     def run(self, feed: Feed) -> None:
         """Fill the feed until the input is at its end. Raising is a fatal error of this connector alone."""
+        ...
+
+
+@runtime_checkable
+class ResumableSource(Source, Protocol):
+    """A source that gives the same once more from a place on; what was taken of that already is dropped by the feed."""
+
+    def resume(self, place: Any) -> None:
+        """Have `run` begin at a place that `Feed.begins` was told; None: at the start. Raises: TransportRefused."""
         ...
 
 

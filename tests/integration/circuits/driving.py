@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from penstock.services.circuits.engine import WarmEngine
@@ -22,9 +23,10 @@ JSON = FormatSpec("json", {"array": True})
 
 @asynccontextmanager
 async def running(
-    engine: WarmEngine, program: str = PROGRAM, *, paused: bool = False, **settings: Any
+    engine: WarmEngine, program: str = PROGRAM, *, paused: bool = False, directory: Path | None = None, **settings: Any
 ) -> AsyncIterator[RemoteCircuit]:
-    circuit = await engine.open("c", program, {"clock_resolution_usecs": 1_000_000, **settings}, paused=paused)
+    settings = {"clock_resolution_usecs": 1_000_000, **settings}
+    circuit = await engine.open("c", program, settings, paused=paused, directory=directory)
     try:
         yield circuit
     finally:

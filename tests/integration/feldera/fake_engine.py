@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from penstock.services.circuits.process import Chunk, Compiled, Failure, FormatSpec, Message, Pushed, RequestFailed
@@ -173,7 +174,9 @@ class FakeEngine:
         views = [_relation(name) for name, _ in _VIEW.findall(program)]
         return Compiled((), {"inputs": tables, "outputs": views, "input_connectors": {}, "output_connectors": {}})
 
-    async def open(self, circuit: str, program: str, settings: Mapping[str, Any], *, paused: bool) -> FakeCircuit:
+    async def open(
+        self, circuit: str, program: str, settings: Mapping[str, Any], *, paused: bool, directory: Path | None = None
+    ) -> FakeCircuit:
         await self.door.wait()
         if "BADCONNECTOR" in program:
             raise RequestFailed("InvalidTransportConfig", "the connector has no path")

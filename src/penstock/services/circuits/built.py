@@ -33,14 +33,18 @@ class Built:
         return self.circuit.kept(name)
 
 
-def build(program: Program) -> Built:
-    """Make the circuit of a compiled program. Raises: NotSupported; EvaluationError for a DEFAULT without a value."""
-    pool = Pool()
+def build(program: Program, pool: Pool | None = None) -> Built:
+    """Make the circuit of a compiled program. pool: the one of a state that the circuit is to be restored to.
+
+    Raises: NotSupported; EvaluationError for a DEFAULT without a value.
+    """
+    pool = Pool() if pool is None else pool
     circuit = lower(program, pool)
     tables = {table.name: table for table in program.tables}
     views = {view.name: view for view in program.views if not view.local}
     shown = (ERROR_VIEW, *tables.values(), *views.values())
-    layouts = {r.name: _layout(r, pool, circuit.carried.get(r.name, ())) for r in shown}
+    with pool.keeping():
+        layouts = {r.name: _layout(r, pool, circuit.carried.get(r.name, ())) for r in shown}
     return Built(program, circuit, pool, tables, views, layouts)
 
 

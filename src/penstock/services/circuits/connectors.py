@@ -13,13 +13,16 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from penstock.data.changes import Changes
-from penstock.data.pool import Pool
+from penstock.data.changes import Changes, without_first
+from penstock.data.pool import Lease, Pool
 from penstock.ports.format import Decoder, Format, FormatRefused, Layout, Parsed
-from penstock.ports.source import Source, SourceEnded, TransportRefused
+from penstock.ports.sink import ResumableSink, ResumableSinkKind, Sink
+from penstock.ports.source import ResumableSource, Source, SourceEnded, TransportRefused
 from penstock.services.circuits.built import Built
+from penstock.services.circuits.durability.endpoints import put_back, put_back_output
+from penstock.services.circuits.durability.manifest import InputState, OutputState
 from penstock.services.circuits.hub import Hub, Outlet, OutputEndpoint
-from penstock.services.circuits.intake import MAX_QUEUED_RECORDS, Endpoint, Intake
+from penstock.services.circuits.intake import MAX_QUEUED_RECORDS, Endpoint, Intake, Mark
 from penstock.services.circuits.kit import Kit
 from penstock.services.circuits.link import RemoteError
 from penstock.services.circuits.stepper import Stepper
@@ -37,23 +40,46 @@ class Inlet:
         declared: Mapping[str, Any],
         source: Source,
         form: tuple[Format, Mapping[str, Any], Layout, Pool] | None,
+        pool: Pool,
         intake: Intake,
         stepper: Stepper,
     ) -> None:
         self.endpoint = endpoint
         self.labels = tuple(str(label) for label in declared.get("labels") or ())
         self.waits_for = _names(declared.get("start_after"))
+        self.halted = False
         self._source = source
         self._form = form
+        self._pool = pool
+        self._lease: Lease | None = None
         self._decoder: Decoder | None = None
         self._intake = intake
         self._stepper = stepper
         self._limit = int(declared.get("max_queued_records") or MAX_QUEUED_RECORDS)
+        self._place: Any = None
+        self._given = 0
+        self._skip = 0
         self._thread = threading.Thread(target=self._run, name=endpoint.name, daemon=True)
 
+    @property
+    def is_resumable(self) -> bool:
+        """Whether its source can go on from where it was."""
+        return isinstance(self._source, ResumableSource)
+
     def start(self) -> None:
-        """Begin to run the source."""
+        """Begin to run the source, where the endpoint's mark says; one that had come to its end is not run again."""
+        if self.endpoint.end_of_input:
+            return
+        place, self._skip = self.endpoint.mark
+        if (place is not None or self._skip) and isinstance(self._source, ResumableSource):
+            self._source.resume(place)
+            self._place = place
         self._thread.start()
+
+    def begins(self, place: Any) -> None:
+        """Note where what is given next begins."""
+        if self._given or place != self._place:
+            self._place, self._given = place, 0
 
     def data(self, data: bytes) -> None:
         """Parse and queue a piece of a body."""
@@ -62,6 +88,7 @@ class Inlet:
         if self._decoder is None:
             format, options, table, pool = self._form
             self._decoder = format.decoder(options, table, pool)
+        self._lease = self._pool.lease()
         self._take(self._decoder.feed(data), len(data))
 
     def end_of_body(self) -> None:
@@ -69,16 +96,19 @@ class Inlet:
         if self._decoder is not None:
             self._wait_for_room()
             decoder, self._decoder = self._decoder, None
+            self._lease = self._pool.lease()
             self._take(decoder.finish(), 0)
 
     def changes(self, changes: Changes, size_bytes: int) -> None:
         """Queue rows."""
         self._wait_for_room()
-        self._intake.put(self.endpoint, [changes], size_bytes)
+        self._put([changes], size_bytes)
+        self._lease = self._pool.lease()  # what the source makes next is made from here on
 
     def wait_s(self, duration_s: float) -> None:
         """Sleep."""
         time.sleep(duration_s)
+        self._lease = self._pool.lease()
 
     def error(self, message: str) -> None:
         """Count a transport error."""
@@ -86,9 +116,25 @@ class Inlet:
             self.endpoint.report_transport(message)
 
     def _take(self, parsed: Parsed, size_bytes: int) -> None:
-        with self._intake.lock:
-            self.endpoint.report(parsed.errors)
-        self._intake.put(self.endpoint, parsed.batches, size_bytes)
+        if not self._skip:
+            with self._intake.lock:
+                self.endpoint.report(parsed.errors)
+        self._put(parsed.batches, size_bytes)
+        self._lease = None
+
+    def _put(self, batches: Sequence[Changes], size_bytes: int) -> None:
+        """Queue batches without the operations that were taken before a restart, each with what follows it."""
+        fresh: list[Changes] = []
+        marks: list[Mark] = []
+        for changes in batches:
+            self._given += len(changes)
+            known = min(self._skip, len(changes))
+            self._skip -= known
+            if known < len(changes):
+                fresh.append(without_first(changes, known) if known else changes)
+                marks.append((self._place, self._given))
+        if fresh or not batches:
+            self._intake.put(self.endpoint, fresh, 0 if self._skip else size_bytes, lease=self._lease, marks=marks)
 
     def _wait_for_room(self) -> None:
         with self._intake.lock:
@@ -99,6 +145,7 @@ class Inlet:
         return (
             self._stepper.running
             and not self.endpoint.paused
+            and not self.halted
             and not self.waits_for
             and self._intake.has_room(self.endpoint.table, self._limit)
         )
@@ -106,6 +153,7 @@ class Inlet:
     def _run(self) -> None:
         try:
             self._wait_for_room()
+            self._lease = self._pool.lease()
             self._source.run(self)
             self.end_of_body()
         except SourceEnded:
@@ -113,6 +161,7 @@ class Inlet:
         except Exception as error:
             with self._intake.lock:
                 self.endpoint.fatal_error = f"{type(error).__name__}: {error}"
+        self._lease = None
         with self._intake.lock:
             self.endpoint.end_of_input = True
             self._intake.work.notify_all()
@@ -123,19 +172,38 @@ class Connectors:
     """All declared connectors of one circuit."""
 
     def __init__(
-        self, built: Built, kit: Kit, intake: Intake, hub: Hub, stepper: Stepper, env: Mapping[str, Any]
+        self,
+        built: Built,
+        kit: Kit,
+        intake: Intake,
+        hub: Hub,
+        stepper: Stepper,
+        env: Mapping[str, Any],
+        inputs: Mapping[str, InputState],
+        outputs: Mapping[str, OutputState],
     ) -> None:
-        """Open them all. Raises: RemoteError when one cannot be used as declared."""
+        """Open them all. inputs, outputs: how far they had come, by name, where a circuit goes on.
+
+        Raises: RemoteError when one cannot be used as declared.
+        """
         self._intake = intake
         self._hub = hub
         self.inlets: list[Inlet] = []
         for table in built.tables.values():
             for declared in _declared(table.connectors, env):
-                self.inlets.append(_inlet(built, kit, intake, stepper, table.name, declared))
+                inlet = _inlet(built, kit, intake, stepper, table.name, declared)
+                if state := inputs.get(inlet.endpoint.name):
+                    put_back(inlet.endpoint, state)
+                self.inlets.append(inlet)
         for view in built.views.values():
             for declared in _declared(view.connectors, env):
-                hub.outlets.append(_outlet(built, kit, view.name, declared))
+                hub.outlets.append(_outlet(built, kit, view.name, declared, outputs))
         _check_order(self.inlets)
+
+    @property
+    def not_resumable(self) -> tuple[str, ...]:
+        """Names of the inputs that cannot go on from where they were."""
+        return tuple(inlet.endpoint.name for inlet in self.inlets if not inlet.is_resumable)
 
     def start(self) -> None:
         """Begin to run all sources; those that wait for others begin when these have finished."""
@@ -143,6 +211,20 @@ class Connectors:
             inlet.start()
         if any(inlet.waits_for for inlet in self.inlets):
             threading.Thread(target=self._release, name="start_after", daemon=True).start()
+
+    def halt(self) -> None:
+        """Have no source give anything any more; what is queued is still to be taken."""
+        self._set_halted(True)
+
+    def go_on(self) -> None:
+        """Have the sources go on after a halt."""
+        self._set_halted(False)
+
+    def _set_halted(self, halted: bool) -> None:
+        with self._intake.lock:
+            for inlet in self.inlets:
+                inlet.halted = halted
+            self._intake.room.notify_all()
 
     def find(self, table: str, name: str) -> Endpoint | None:
         """Return the endpoint of a declared input connector."""
@@ -238,10 +320,12 @@ def _inlet(built: Built, kit: Kit, intake: Intake, stepper: Stepper, table: str,
         raise RemoteError("InvalidParserConfig", f"connector {declared['name']!r} of {table!r}: {error}") from error
     endpoint = intake.endpoint(f"{table}.{declared['name']}", table, {"stream": table, **declared}, is_declared=True)
     endpoint.paused = bool(declared.get("paused", False))
-    return Inlet(endpoint, declared, source, form, intake, stepper)
+    return Inlet(endpoint, declared, source, form, built.pool, intake, stepper)
 
 
-def _outlet(built: Built, kit: Kit, view: str, declared: Mapping[str, Any]) -> Outlet:
+def _outlet(
+    built: Built, kit: Kit, view: str, declared: Mapping[str, Any], states: Mapping[str, OutputState]
+) -> Outlet:
     name, config = _transport(declared)
     kind = kit.sinks.get(name)
     if kind is None:
@@ -255,14 +339,25 @@ def _outlet(built: Built, kit: Kit, view: str, declared: Mapping[str, Any]) -> O
                 said = "names no format" if part is None else f"names an unknown format {part[0]!r}"
                 raise RemoteError("EncoderConfigParseError", f"connector {declared['name']!r} of {view!r} {said}")
             encoder = kit.formats[part[0]].encoder(part[1], built.layouts[view], built.pool)
-        sink = kind.open(config)
+        state = states.get(f"{view}.{declared['name']}")
+        skip = 0
+        if state is not None and isinstance(kind, ResumableSinkKind):
+            sink: Sink
+            sink, skip = kind.reopen(config, state.place)
+        else:
+            sink = kind.open(config)
     except TransportRefused as error:
         raise RemoteError("InvalidTransportConfig", f"connector {declared['name']!r} of {view!r}: {error}") from error
     except FormatRefused as error:
         raise RemoteError("EncoderConfigParseError", f"connector {declared['name']!r} of {view!r}: {error}") from error
     endpoint = OutputEndpoint(f"{view}.{declared['name']}", view, {"stream": view, **declared})
     endpoint.paused = bool(declared.get("paused", False))
-    return Outlet(endpoint, sink, encoder)
+    outlet = Outlet(endpoint, sink, encoder, pool=built.pool, skip=skip)
+    if state is not None:
+        put_back_output(outlet, state, built)
+    elif isinstance(sink, ResumableSink):
+        outlet.place = sink.place()
+    return outlet
 
 
 def _check_attributes(declared: Mapping[str, Any]) -> None:

@@ -13,6 +13,7 @@ import socket
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -173,15 +174,19 @@ class WarmEngine:
             await receiving
         return Compiled(tuple(Message(**m) for m in answer["messages"]), answer["schema"])
 
-    async def open(self, circuit: str, program: str, settings: Mapping[str, Any], *, paused: bool) -> RemoteCircuit:
-        """Start a circuit in a fork of its own; returns when it is ready.
+    async def open(
+        self, circuit: str, program: str, settings: Mapping[str, Any], *, paused: bool, directory: Path | None = None
+    ) -> RemoteCircuit:
+        """Start a circuit in a fork of its own; returns when it is ready. directory: see `process.Engine.open`.
 
         Raises: RequestFailed when it cannot be built, with the circuit's own code, or CircuitEnded if its process died.
         """
         number, zygote, end = await self._fork("open")
         remote = RemoteCircuit(await Channel.open(end), zygote.expect(number), lambda: zygote.kill(number))
         try:
-            await remote.build({"circuit": circuit, "program": program, "settings": dict(settings), "paused": paused})
+            place = None if directory is None else str(directory)
+            arguments = {"program": program, "settings": dict(settings), "paused": paused, "directory": place}
+            await remote.build({"circuit": circuit, **arguments})
         except BaseException:
             await remote.stop()
             raise

@@ -14,17 +14,24 @@ import socket
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from penstock.data.changes import Changes
+from penstock.data.pool import Lease
 from penstock.ports.format import Decoder, Format, FormatRefused, Parsed
 from penstock.services.circuits.adhoc.session import AdHoc
-from penstock.services.circuits.built import Built, build
+from penstock.services.circuits.built import Built
 from penstock.services.circuits.callee import Callee, Request
 from penstock.services.circuits.compilation import compile_text
 from penstock.services.circuits.connectors import Connectors
+from penstock.services.circuits.durability.checkpoints import CheckpointUnusable
+from penstock.services.circuits.durability.endpoints import put_back_requests
+from penstock.services.circuits.durability.journal import JournalDamaged
+from penstock.services.circuits.durability.keeping import Durability, Keeping
+from penstock.services.circuits.durability.restart import NotCarriedOver
 from penstock.services.circuits.hub import Follower, Hub, OutputEndpoint
 from penstock.services.circuits.intake import Endpoint, Intake, error_record
 from penstock.services.circuits.kit import Kit
@@ -62,6 +69,7 @@ class Host:
         self._timer: Timer
         self._connectors: Connectors
         self._statistics: Statistics
+        self._keeping: Keeping
         self._adhoc: AdHoc
         self._callee: Callee
         self._channel: Channel
@@ -96,34 +104,59 @@ class Host:
     # ------------------------------------------------------------------------------------------- life cycle
 
     async def build(self, request: Request) -> dict[str, Any]:
-        """Compile the program, make its circuit, open its connectors."""
+        """Compile the program, make its circuit as it was kept, open its connectors, take journalled steps again."""
         arguments = request.arguments
         settings: Mapping[str, Any] = arguments["settings"]
+        durability = Durability.of(settings, arguments["directory"])
         try:
-            self._circuit = build(self._compile(arguments["program"]))
+            program = self._compile(arguments["program"])
+            restarted = durability.restart(program, self._compile)
             self._timer = Timer(settings)
         except SqlError as error:
             raise RemoteError("ProgramRefused", error.message) from error
+        except (CheckpointUnusable, JournalDamaged, NotCarriedOver) as error:
+            raise RemoteError("CheckpointUnusable", str(error)) from error
         except (EvaluationError, ValueError, MemoryError) as error:
             raise RemoteError("InvalidRuntimeConfig", str(error)) from error
+        self._circuit = restarted.built
         self._intake = Intake(list(self._circuit.tables))
         self._intake.on_room = self._wake_soon
         self.stepper = Stepper(self._circuit, self._intake, self._hub, self._timer, settings, self._on_failure)
         env = settings.get("env") or {}
-        self._connectors = Connectors(self._circuit, self._kit, self._intake, self._hub, self.stepper, env)
+        put_back_requests(self._intake, restarted.inputs.values(), self._circuit.tables)
+        self._connectors = Connectors(
+            self._circuit, self._kit, self._intake, self._hub, self.stepper, env, restarted.inputs, restarted.outputs
+        )
         self._statistics = Statistics(
             self._intake, self._hub, self.stepper, uses_clock=self._circuit.circuit.uses_clock
         )
         memory_mb = settings.get("query_memory_mb") or 2048
         self._adhoc = AdHoc(self._circuit, self.stepper, self._ingest_rows, int(memory_mb))
-        self.stepper.running = not arguments["paused"]
+        self._keeping = durability.keeping(
+            restarted, arguments["program"], self._intake, self._hub, self.stepper, self._connectors, self._log
+        )
+        self.stepper.restarted = restarted
         self.built.set()
+        await asyncio.wrap_future(self.stepper.caught_up)
+        await self._keeping.open(is_new=restarted.manifest is None, is_changed=restarted.contents is not None)
+        self.stepper.set_running(not arguments["paused"])
         self._connectors.start()
         if self.stepper.running:
             # What needs no input is there from the beginning; a circuit opened paused has it with its first step.
             await asyncio.wrap_future(self.stepper.first_step)
         self._log(f"INFO circuit built: {len(self._circuit.tables)} tables, {len(self._circuit.views)} views")
+        if restarted.manifest is not None:
+            steps = self.stepper.completed_steps
+            self._log(f"INFO gone on from checkpoint {restarted.manifest.id}, now at step {steps}")
         return {"pid": os.getpid()}
+
+    async def checkpoint(self, request: Request) -> dict[str, Any]:
+        """Keep the circuit as it is now; reply when it is on disk."""
+        return await self._keeping.checkpoint()
+
+    async def suspend(self, request: Request) -> dict[str, Any]:
+        """Take in what requests have queued, take no more steps, and keep the circuit as it is then."""
+        return await self._keeping.suspend()
 
     async def pause(self, request: Request) -> None:
         """Take no more steps."""
@@ -167,22 +200,24 @@ class Host:
         found = 0
         forced = bool(arguments["force"])
 
-        async def take(parsed: Parsed, size_bytes: int) -> None:
+        async def take(read: Callable[[], Parsed], size_bytes: int) -> None:
             nonlocal found
+            lease = self._circuit.pool.lease()
+            parsed = read()
             found += len(parsed.errors)
             errors.extend(map(error_record, parsed.errors[: MAX_LISTED_ERRORS - len(errors)]))
             with self._intake.lock:
                 endpoint.report(parsed.errors)
-            self._intake.put(endpoint, parsed.batches, size_bytes, forced=forced)
+            self._intake.put(endpoint, parsed.batches, size_bytes, lease=lease, forced=forced)
 
         endpoint.active += 1
         try:
             await self._may_put(table, forced)
             async for chunk in request.chunks():
                 await self._may_put(table, forced)
-                await take(decoder.feed(chunk), len(chunk))
+                await take(partial(decoder.feed, chunk), len(chunk))
             await self._may_put(table, forced)
-            await take(decoder.finish(), 0)
+            await take(decoder.finish, 0)
         finally:
             endpoint.active -= 1
         return {"endpoint": endpoint.name, "position": endpoint.position, "error_count": found, "errors": errors}
@@ -224,12 +259,12 @@ class Host:
         self._changed.set()
         self._changed = asyncio.Event()
 
-    async def _ingest_rows(self, table: str, changes: Changes, size_bytes: int) -> None:
+    async def _ingest_rows(self, table: str, changes: Changes, size_bytes: int, lease: Lease) -> None:
         """Queue rows that an ad-hoc statement inserts."""
         config = {"stream": table, "transport": {"name": "adhoc_input", "config": {}}}
         endpoint = self._intake.endpoint(f"{table}.adhoc", table, config)
         await self._may_put(table, forced=False)
-        self._intake.put(endpoint, [changes], size_bytes)
+        self._intake.put(endpoint, [changes], size_bytes, lease=lease)
 
     async def completed(self, request: Request) -> tuple[bool, int | None]:
         """Say whether input up to a position was processed and delivered."""
@@ -299,6 +334,7 @@ class Host:
         def join() -> None:
             if with_snapshot:
                 follower.snapshot = encoder.encode(circuit.contents(relation))
+                follower.hold = circuit.pool.hold()
             hub.add(follower, encoder, stepper.completed_steps)
 
         try:
@@ -346,7 +382,8 @@ class Host:
 
     async def stats(self, request: Request) -> dict[str, Any]:
         """Collect the counters."""
-        return self._statistics.collect(self._circuit.pool.size_bytes)
+        collected = self._statistics.collect(self._circuit.pool.size_bytes)
+        return {**collected, "checkpoints": self._keeping.report()}
 
     async def profile(self, request: Request) -> dict[str, Any]:
         """Describe the operators."""
@@ -372,6 +409,8 @@ _HANDLERS: Mapping[str, Callable[[Host, Request], Any]] = {
     handler.__name__: handler
     for handler in (
         Host.build,
+        Host.checkpoint,
+        Host.suspend,
         Host.pause,
         Host.resume,
         Host.stop,

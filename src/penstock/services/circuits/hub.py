@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from penstock.data.batch import Batch
+from penstock.data.pool import Lease, Pool
 from penstock.ports.format import Encoded, Encoder
-from penstock.ports.sink import Sink
+from penstock.ports.sink import ResumableSink, Sink
 
 MAX_QUEUED_CHUNKS = 100
 KEEP_ALIVE_S = 2.5
@@ -62,6 +63,7 @@ class Follower:
         self.key = key
         self.backpressure = backpressure
         self.snapshot: Iterator[Encoded] | None = None
+        self.hold: Lease | None = None
         self.queue: deque[Item] = deque()
         self.progress = -1
         self.gone = False
@@ -96,7 +98,7 @@ class Follower:
             for piece in self.snapshot:
                 self.endpoint.count(piece)
                 yield Item(piece.payload, True, None)
-            self.snapshot = None
+            self.snapshot = self.hold = None
             yield Item(None, False, told if told >= 0 else None)
         while True:
             self._wakes.clear()
@@ -122,12 +124,22 @@ class Follower:
 
 @dataclass(slots=True)
 class Outlet:
-    """A declared output connector. encoder None: the sink wants no bytes. held: what came while it was paused."""
+    """A declared output connector. encoder None: the sink wants no bytes. held: what came while it was paused.
+
+    pool: the circuit's, None for relations without pooled values; hold: keeps the codes of what is held.
+    delivered: the step up to which everything is delivered or held; skip: so many pieces are there from before a crash.
+    place: where the sink is then, for one that can say so.
+    """
 
     endpoint: OutputEndpoint
     sink: Sink
     encoder: Encoder | None
     held: list[Batch] = field(default_factory=list)
+    pool: Pool | None = None
+    hold: Lease | None = None
+    delivered: int = 0
+    skip: int = 0
+    place: Any = None
 
 
 class Hub:
@@ -177,13 +189,22 @@ class Hub:
             if batch is not None and follower.key not in made:
                 made[follower.key] = _encoded(encoders.get(follower.key), batch, follower.endpoint)
             follower.give(made[follower.key] if batch is not None else [], step)
+        self.deliver(step, changes)
+        return [follower for follower in followers if follower.full]
+
+    def deliver(self, step: int, changes: Mapping[str, Batch]) -> None:
+        """Hand a step's changes to the declared outputs that have not had them."""
         for outlet in self.outlets:
+            if step <= outlet.delivered:
+                continue
             batch = changes.get(outlet.endpoint.relation)
             if batch is not None:
                 outlet.held.append(batch)
+                if outlet.endpoint.paused and outlet.hold is None and outlet.pool is not None:
+                    outlet.hold = outlet.pool.hold()
+            outlet.delivered = step
             if not outlet.endpoint.paused:
                 _release(outlet)
-        return [follower for follower in followers if follower.full]
 
     def set_paused(self, endpoint: OutputEndpoint, paused: bool) -> None:
         """Pause a declared output, which then holds its changes back, or let it go on; on the stepping thread."""
@@ -206,9 +227,14 @@ def _encoded(encoder: Encoder | None, batch: Batch, endpoint: OutputEndpoint) ->
 
 
 def _release(outlet: Outlet) -> None:
+    if not outlet.held:
+        return
     for batch in outlet.held:
         _write(outlet, batch)
     outlet.held.clear()
+    outlet.hold = None
+    if isinstance(outlet.sink, ResumableSink):
+        outlet.place = outlet.sink.place()
 
 
 def _write(outlet: Outlet, batch: Batch) -> None:
@@ -219,7 +245,10 @@ def _write(outlet: Outlet, batch: Batch) -> None:
         return
     try:
         for piece in outlet.encoder.encode(batch):
-            outlet.sink.write(piece.payload)
+            if outlet.skip:
+                outlet.skip -= 1
+            else:
+                outlet.sink.write(piece.payload)
             endpoint.count(piece)
         outlet.sink.flush()
     except Exception as error:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from penstock.data.changes import Changes, concat_changes
+from penstock.data.pool import Lease
 from penstock.ports.format import ParseError
 
 MAX_QUEUED_RECORDS = 500_000
@@ -25,12 +26,17 @@ _REMEMBERED_STEPS = 10_000
 _KEPT_ERRORS = 100
 
 
+Mark = tuple[Any, int]
+"""Where a source can go on, in its own words, and how many operations after that place were given already."""
+
+
 @dataclass(slots=True)
 class Endpoint:
     """One way into one table, with its counters.
 
     position: how many batches it has put; taken: (position, step) for each step that took some, the latest ones.
     active: requests being served, for endpoints that live by requests. held_bytes: read, but of no batch yet.
+    settled: how many batches steps have taken; settled_records, settled_bytes: what they held; mark: what follows them.
     """
 
     name: str
@@ -47,6 +53,10 @@ class Endpoint:
     transport_error_count: int = 0
     active: int = 0
     held_bytes: int = 0
+    settled: int = 0
+    settled_records: int = 0
+    settled_bytes: int = 0
+    mark: Mark = (None, 0)
     end_of_input: bool = False
     paused: bool = False
     fatal_error: str | None = None
@@ -92,16 +102,30 @@ class _Entry:
     size_bytes: int
     forced: bool
     at: float
+    lease: Lease | None
+    mark: Mark | None
+
+
+@dataclass(slots=True)
+class Head:
+    """Up to where a step takes an endpoint's batches, and what they hold in all."""
+
+    endpoint: Endpoint
+    position: int = 0
+    mark: Mark | None = None
+    records: int = 0
+    bytes: int = 0
 
 
 @dataclass(slots=True)
 class Taken:
-    """What one step takes in. positions: up to where of each endpoint."""
+    """What one step takes in. heads: the last batch of each endpoint; leases: what keeps the inputs' codes."""
 
     inputs: dict[str, Changes]
-    positions: list[tuple[Endpoint, int]]
+    heads: list[Head]
     records: int
     bytes: int
+    leases: list[Lease | None] = field(default_factory=list)
 
 
 class Intake:
@@ -132,8 +156,21 @@ class Intake:
         """Whether the table's queue takes another batch."""
         return self._queued[table] < limit
 
-    def put(self, endpoint: Endpoint, batches: Sequence[Changes], size_bytes: int, *, forced: bool = False) -> None:
-        """Queue batches. The caller has seen that there is room; one call may go beyond the limit."""
+    def put(
+        self,
+        endpoint: Endpoint,
+        batches: Sequence[Changes],
+        size_bytes: int,
+        *,
+        lease: Lease | None,
+        forced: bool = False,
+        marks: Sequence[Mark] | None = None,
+    ) -> None:
+        """Queue batches. The caller has seen that there is room; one call may go beyond the limit.
+
+        lease: of the circuit's pool, taken before the batches were made; None for batches without pooled values.
+        marks: for each batch what follows it, for endpoints whose source can go on from a place.
+        """
         with self.lock:
             endpoint.total_bytes += size_bytes
             self.total_bytes += size_bytes
@@ -147,7 +184,8 @@ class Intake:
                 share = rest if index == len(batches) - 1 else size_bytes // len(batches)
                 rest -= share
                 endpoint.position += 1
-                entry = _Entry(endpoint, endpoint.position, changes, share, forced, time.monotonic())
+                mark = None if marks is None else marks[index]
+                entry = _Entry(endpoint, endpoint.position, changes, share, forced, time.monotonic(), lease, mark)
                 self._queues[endpoint.table].append(entry)
                 self._forced += forced
                 self._count(entry, 1)
@@ -182,7 +220,8 @@ class Intake:
         """Take what the next step takes in. limit None: everything."""
         with self.lock:
             inputs: dict[str, Changes] = {}
-            positions: dict[str, tuple[Endpoint, int]] = {}
+            heads: dict[str, Head] = {}
+            leases: list[Lease | None] = []
             records = size = 0
             for table, queue in self._queues.items():
                 parts: list[Changes] = []
@@ -194,24 +233,34 @@ class Intake:
                     self._forced -= entry.forced
                     self._count(entry, -1)
                     parts.append(entry.changes)
-                    positions[entry.endpoint.name] = (entry.endpoint, entry.position)
+                    leases.append(entry.lease)
+                    head = heads.setdefault(entry.endpoint.name, Head(entry.endpoint))
+                    head.position, head.mark = entry.position, entry.mark
+                    head.records += len(entry.changes)
+                    head.bytes += entry.size_bytes
                     count += len(entry.changes)
                     size += entry.size_bytes
                 if parts:
                     inputs[table] = concat_changes(parts)
                     records += count
-            if positions:
+            if heads:
                 self.room.notify_all()
                 self.on_room()
-            return Taken(inputs, [*positions.values()], records, size)
+            return Taken(inputs, [*heads.values()], records, size, leases)
 
     def took(self, taken: Taken, step: int) -> None:
         """Note that a step took in what `take` returned."""
         with self.lock:
-            for endpoint, position in taken.positions:
-                endpoint.taken.append((position, step))
+            for head in taken.heads:
+                endpoint = head.endpoint
+                endpoint.taken.append((head.position, step))
                 if len(endpoint.taken) > _REMEMBERED_STEPS:
                     endpoint.taken.popleft()
+                endpoint.settled = head.position
+                endpoint.settled_records += head.records
+                endpoint.settled_bytes += head.bytes
+                if head.mark is not None:
+                    endpoint.mark = head.mark
 
 
 def error_record(error: ParseError) -> dict[str, Any]:

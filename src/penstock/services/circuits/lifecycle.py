@@ -7,6 +7,7 @@ wakes it after every change of aim or program. Nothing here waits by polling.
 import asyncio
 import os
 from datetime import datetime
+from pathlib import Path
 
 import msgspec
 import structlog
@@ -15,7 +16,7 @@ from penstock.kernel.circuits import Aim, CircuitState, ProgramState, Step, Stor
 from penstock.kernel.errors import PenstockError
 from penstock.kernel.events import LogEvent
 from penstock.ports.clock import Clock
-from penstock.services.circuits.live import Live, Sample, moved
+from penstock.services.circuits.live import Asked, Live, Sample, moved
 from penstock.services.circuits.process import CircuitProcess, Compiled, Engine, Failure, Message, RequestFailed
 from penstock.services.circuits.record import CircuitRecord, Diagnostic, Fault
 from penstock.services.documents import Documents
@@ -34,7 +35,8 @@ _BETWEEN = (CircuitState.STARTING, CircuitState.OPENING)
 class Lifecycle:
     """Drives circuits. One for all of a server's circuits."""
 
-    def __init__(self, documents: Documents, clock: Clock, engine: Engine) -> None:
+    def __init__(self, documents: Documents, clock: Clock, engine: Engine, directory: Path | None) -> None:
+        self._directory = directory
         self._documents = documents
         self._clock = clock
         self._engine = engine
@@ -133,7 +135,10 @@ class Lifecycle:
             )
             await self._commit(live, starting)
         paused = starting.aim is Aim.PAUSED
-        opened = self._engine.open(live.document.id, record.program, record.settings, paused=paused)
+        directory = self.directory_of(live)
+        opened = self._engine.open(
+            live.document.id, record.program, record.settings, paused=paused, directory=directory
+        )
         live.opening = asyncio.ensure_future(opened)
         try:
             process = await live.opening
@@ -156,6 +161,7 @@ class Lifecycle:
     async def _opened(self, live: Live, process: CircuitProcess, paused: bool) -> None:
         async with live.lock:
             live.process = process
+            live.asked = Asked()
             live.samples.clear()
             live.attend(asyncio.create_task(self._watch(live, process)))
             live.attend(asyncio.create_task(self._sample(live, process)))
@@ -186,7 +192,31 @@ class Lifecycle:
                 state = CircuitState.PAUSED if step is Step.PAUSE else CircuitState.RUNNING
                 await self._commit(live, moved(live.record, self._now(), state=state))
 
+    def directory_of(self, live: Live) -> Path | None:
+        """Return where a circuit's state is kept; None for nowhere."""
+        return None if self._directory is None else self._directory / live.document.id
+
+    async def _suspend(self, live: Live) -> bool:
+        """Have the state kept before a stop that asks for it; tell whether the circuit may be stopped now."""
+        process = live.process
+        if process is None or not live.record.suspends:
+            return True
+        try:
+            await process.suspend()
+        except RequestFailed as error:
+            if live.process is not process:
+                return True  # it has ended; `_watch` is about to say so
+            async with live.lock:
+                if live.record.suspends and live.record.aim is Aim.STOPPED and live.record.state.is_up:
+                    aim = Aim.PAUSED if live.record.state is CircuitState.PAUSED else Aim.RUNNING
+                    await self._commit(live, moved(live.record, self._now(), aim=aim, suspends=False))
+                    live.logbook.write(f"ERROR not stopped, since no checkpoint could be made: {error.message}")
+                    return False
+        return True
+
     async def _stop(self, live: Live) -> None:
+        if not await self._suspend(live):
+            return
         async with live.lock:
             process, live.process = live.process, None
             if process is None:
@@ -237,7 +267,7 @@ class Lifecycle:
         at = self._now()
         stopping = moved(live.record, at, state=CircuitState.STOPPING, deployment=None)
         shown = live.record.fault if fault is None else fault
-        stopped = moved(stopping, at, state=CircuitState.STOPPED, aim=Aim.STOPPED, fault=shown)
+        stopped = moved(stopping, at, state=CircuitState.STOPPED, aim=Aim.STOPPED, fault=shown, suspends=False)
         await self._commit(live, stopping, stopped)
 
     async def _commit(self, live: Live, *records: CircuitRecord) -> None:
@@ -263,6 +293,8 @@ def recovered(record: CircuitRecord, at: datetime) -> CircuitRecord:
     if record.state is CircuitState.STOPPED:
         return record
     fault = record.fault
+    if record.aim is not Aim.STOPPED and record.is_fault_tolerant and record.deployment is not None:
+        return moved(record, at, state=CircuitState.STOPPED)  # the driver starts it again, from what is kept
     if record.aim is not Aim.STOPPED:
         fault = Fault(
             "ServerEnded",

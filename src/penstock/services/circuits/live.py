@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,7 +17,7 @@ from penstock.services.circuits.process import CircuitProcess
 from penstock.services.circuits.record import CircuitRecord, StatusChange
 from penstock.services.documents import Document, Documents
 
-__all__ = ["Live", "Sample", "first_entry", "moved", "stream_of"]
+__all__ = ["Asked", "Live", "Sample", "first_entry", "moved", "stream_of"]
 
 MAX_SAMPLES = 60
 
@@ -28,6 +28,29 @@ class Sample:
 
     at: datetime
     stats: dict[str, Any]
+
+
+class Asked:
+    """What has come of the checkpoints that were asked for, numbered from 1."""
+
+    def __init__(self) -> None:
+        self.last = 0
+        self.success: int | None = None
+        self.id: str | None = None
+        self.failure: tuple[int, str, datetime] | None = None
+
+    def begin(self) -> int:
+        """Number another one."""
+        self.last += 1
+        return self.last
+
+    def succeeded(self, number: int, made: Mapping[str, Any]) -> None:
+        """Note one that was made."""
+        self.success, self.id = max(number, self.success or 0), str(made["id"])
+
+    def failed(self, number: int, message: str, at: datetime) -> None:
+        """Note one that was not."""
+        self.failure = (number, message, at)
 
 
 class Live:
@@ -47,6 +70,7 @@ class Live:
         self.driver: asyncio.Task[None] | None = None
         self.attendants: set[asyncio.Task[None]] = set()
         self.is_deleted = False
+        self.asked = Asked()
         self._streams = 0
         self._changed = asyncio.Event()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 
@@ -146,6 +147,20 @@ class CircuitProcess(Protocol):
         """Move a driven clock; None: by one resolution. Returns epoch milliseconds."""
         ...
 
+    async def checkpoint(self) -> Mapping[str, Any]:
+        """Keep the circuit as it is between two steps: {"id", "steps", "records", "bytes"}, once it is on disk.
+
+        Raises: RequestFailed with CheckpointRefused, CheckpointFailed.
+        """
+        ...
+
+    async def suspend(self) -> Mapping[str, Any]:
+        """Take in what requests have queued, then take no more steps and make a checkpoint; see `checkpoint`.
+
+        Raises: RequestFailed with SuspendRefused, TransactionInProgress, CheckpointFailed; it then goes on.
+        """
+        ...
+
     def logs(self) -> AsyncIterator[str]:
         """Lines the circuit has logged and logs, without line ends; ends with the circuit. One reader at a time."""
         ...
@@ -177,9 +192,12 @@ class Engine(Protocol):
         """
         ...
 
-    async def open(self, circuit: str, program: str, settings: Mapping[str, Any], *, paused: bool) -> CircuitProcess:
+    async def open(
+        self, circuit: str, program: str, settings: Mapping[str, Any], *, paused: bool, directory: Path | None = None
+    ) -> CircuitProcess:
         """Start a circuit; returns when it is ready to take requests. settings: clock_resolution_usecs and the like.
 
+        directory: what is kept of it is there, and it goes on from that; None: it begins empty and nothing is kept.
         Raises: RequestFailed when it cannot be built (a connector's configuration, ...).
         """
         ...

@@ -56,6 +56,7 @@ class CircuitRecord(msgspec.Struct, frozen=True, kw_only=True):
         state_since, placed_since: when the state changed; the same, with opening, running and paused taken as one.
         deployment: the present start; None when stopped and not asked to start.
         fault: why the circuit stopped by itself; stays until dismissed.
+    suspends: the stop that is wanted makes a checkpoint first.
     """
 
     program: str
@@ -77,6 +78,12 @@ class CircuitRecord(msgspec.Struct, frozen=True, kw_only=True):
     storage: StorageState = StorageState.EMPTY
     deployment: Deployment | None = None
     fault: Fault | None = None
+    suspends: bool = False
+
+    @property
+    def is_fault_tolerant(self) -> bool:
+        """Whether it goes on by itself when the server is there again."""
+        return ((self.settings.get("fault_tolerance") or {}).get("model") or "none") != "none"
 
 
 class StatusChange(msgspec.Struct, frozen=True):

@@ -119,6 +119,16 @@ class RemoteCircuit:
         """Process what came in during the transaction as one step. Raises: RequestFailed, NoTransactionInProgress."""
         await self._call("commit_transaction", {})
 
+    async def checkpoint(self) -> Mapping[str, Any]:
+        """Keep the circuit as it is; see `process.CircuitProcess.checkpoint`."""
+        answer: Mapping[str, Any] = await self._call("checkpoint", {})
+        return answer
+
+    async def suspend(self) -> Mapping[str, Any]:
+        """Take no more steps and keep the circuit; see `process.CircuitProcess.suspend`."""
+        answer: Mapping[str, Any] = await self._call("suspend", {})
+        return answer
+
     async def advance_clock(self, delta_ms: int | None) -> int:
         """Move a driven clock; None: by one resolution. Returns epoch milliseconds."""
         now: int = await self._call("advance_clock", {"delta_ms": delta_ms})

@@ -8,8 +8,10 @@ An owner may bring rules of its own: a `Guard` sees the record under the circuit
 """
 
 import asyncio
+import shutil
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -24,8 +26,10 @@ from penstock.kernel.records import DropStream, Insert
 from penstock.kernel.scope import DEFAULT_SCOPE, Scope
 from penstock.ports.clock import Clock
 from penstock.ports.metadata import MetadataStore
+from penstock.services.circuits.durability.checkpoints import Checkpoints, CheckpointUnusable
+from penstock.services.circuits.durability.manifest import Manifest
 from penstock.services.circuits.lifecycle import Lifecycle, recovered
-from penstock.services.circuits.live import Live, Sample, first_entry, moved, stream_of
+from penstock.services.circuits.live import Asked, Live, Sample, first_entry, moved, stream_of
 from penstock.services.circuits.logbook import Logbook
 from penstock.services.circuits.process import (
     Chunk,
@@ -34,6 +38,7 @@ from penstock.services.circuits.process import (
     Engine,
     FormatSpec,
     Pushed,
+    RequestFailed,
 )
 from penstock.services.circuits.record import CIRCUIT, CircuitRecord, Deployment, StatusChange, new_record
 from penstock.services.documents import Document, Documents
@@ -41,6 +46,8 @@ from penstock.services.documents import Document, Documents
 __all__ = ["Circuit", "Circuits", "Guard", "NotDeployed"]
 
 _log = structlog.get_logger("penstock.circuits")
+
+_list = list  # the service has a method of that name
 
 Circuit = Document[CircuitRecord]
 """A circuit as it was at the moment of asking."""
@@ -62,14 +69,22 @@ class Circuits:
     Args:
         documents, store, clock: where records and histories are kept.
         engine: compiles programs and runs circuits; closed with this service.
+        directory: what outlives the processes of circuits is kept below it; None for nothing.
     """
 
-    def __init__(self, documents: Documents, store: MetadataStore, clock: Clock, engine: Engine) -> None:
+    def __init__(
+        self,
+        documents: Documents,
+        store: MetadataStore,
+        clock: Clock,
+        engine: Engine,
+        directory: Path | None = None,
+    ) -> None:
         self._documents = documents
         self._store = store
         self._clock = clock
         self._engine = engine
-        self._lifecycle = Lifecycle(documents, clock, engine)
+        self._lifecycle = Lifecycle(documents, clock, engine, directory)
         self._circuits: dict[str, Live] = {}
         self._names: dict[tuple[Scope, str], Live] = {}
         self._scopes: set[Scope] = {DEFAULT_SCOPE}
@@ -177,6 +192,7 @@ class Circuits:
         live.announce()
         live.logbook.close()
         await self._lifecycle.halt(live)
+        await self._remove_kept(live)
 
     # ---- life cycle
 
@@ -201,9 +217,10 @@ class Circuits:
         self._lifecycle.nudge(live)
         return live.document
 
-    async def direct(self, circuit: Circuit, aim: Aim, guard: Guard) -> Circuit:
+    async def direct(self, circuit: Circuit, aim: Aim, guard: Guard, *, keep: bool = False) -> Circuit:
         """Have the circuit paused, resumed or stopped; stopping is always possible and drops what is not processed.
 
+        keep: a stop processes what requests have queued, and makes a checkpoint that the next start goes on from.
         Raises: WrongState if there is no process to pause or resume, and what the guard raises.
         """
         live = self._live(circuit.id)
@@ -213,8 +230,9 @@ class Circuits:
             record = live.record
             if aim is not Aim.STOPPED and record.aim is Aim.STOPPED:
                 raise WrongState("the circuit is not running; start it first")
-            if aim is not record.aim:
-                changes: dict[str, Any] = {}
+            suspends = keep and aim is Aim.STOPPED and record.state.is_up
+            if aim is not record.aim or suspends != record.suspends:
+                changes: dict[str, Any] = {"suspends": suspends}
                 if aim is Aim.STOPPED and record.state is CircuitState.STOPPED:
                     changes["deployment"] = None
                 await live.commit(self._documents, self._clock, moved(record, self._clock.now(), aim=aim, **changes))
@@ -234,8 +252,9 @@ class Circuits:
             if live.record.storage is not StorageState.EMPTY:
                 clearing = moved(live.record, self._clock.now(), storage=StorageState.CLEARING)
                 empty = moved(clearing, self._clock.now(), storage=StorageState.EMPTY)
-                # No circuit keeps state on disk yet, so there is nothing to wait for in between.
-                await live.commit(self._documents, self._clock, clearing, empty)
+                await live.commit(self._documents, self._clock, clearing)
+                await self._remove_kept(live)
+                await live.commit(self._documents, self._clock, empty)
         return live.document
 
     async def dismiss(self, circuit: Circuit, guard: Guard) -> Circuit:
@@ -247,6 +266,45 @@ class Circuits:
             if live.record.fault is not None:
                 await live.commit(self._documents, self._clock, moved(live.record, self._clock.now(), fault=None))
         return live.document
+
+    # ---- checkpoints
+
+    async def checkpoint(self, circuit: Circuit) -> int:
+        """Begin to make a checkpoint and return its number among those asked for since the circuit's process began.
+
+        Raises: NotDeployed.
+        """
+        live = self._live(circuit.id)
+        process = self._process(circuit)
+        number = live.asked.begin()
+
+        async def make() -> None:
+            try:
+                live.asked.succeeded(number, await process.checkpoint())
+            except RequestFailed as error:
+                live.asked.failed(number, error.message, self._clock.now())
+
+        live.attend(asyncio.create_task(make(), name=f"checkpoint of {circuit.id}"))
+        return number
+
+    def asked(self, circuit: Circuit) -> Asked:
+        """Return what has come of the checkpoints that were asked for."""
+        return self._live(circuit.id).asked
+
+    async def checkpoints(self, circuit: Circuit) -> _list[Manifest]:
+        """Return the checkpoints that are kept, oldest first. Raises: Unavailable if one cannot be read."""
+        directory = self._lifecycle.directory_of(self._live(circuit.id))
+        if directory is None:
+            return []
+        try:
+            return await asyncio.to_thread(Checkpoints(directory / "checkpoints").list)
+        except CheckpointUnusable as error:
+            raise Unavailable(str(error)) from error
+
+    async def _remove_kept(self, live: Live) -> None:
+        directory = self._lifecycle.directory_of(live)
+        if directory is not None:
+            await asyncio.to_thread(shutil.rmtree, directory, ignore_errors=True)
 
     async def settle(self, circuit: Circuit, timeout_s: float) -> Circuit:
         """Wait a while for the process to be where it is to be; return the circuit as it is then."""

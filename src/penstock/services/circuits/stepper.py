@@ -18,6 +18,11 @@ from typing import Any, TypeVar
 from penstock.data.batch import Batch
 from penstock.data.changes import Changes, concat_changes
 from penstock.services.circuits.built import Built
+from penstock.services.circuits.durability.endpoints import put_back
+from penstock.services.circuits.durability.journal import StepTaken
+from penstock.services.circuits.durability.keeper import Keeper
+from penstock.services.circuits.durability.manifest import Manifest
+from penstock.services.circuits.durability.restart import Restart, changes_of
 from penstock.services.circuits.hub import Follower, Hub
 from penstock.services.circuits.intake import Intake, Taken
 from penstock.services.circuits.timer import Timer
@@ -71,13 +76,18 @@ class Stepper:
         self._max_delay_s = int(settings.get("max_buffering_delay_usecs") or 0) / 1_000_000
         self._on_failure = on_failure
         self._jobs: deque[Callable[[], None]] = deque()
+        self._quiet_jobs: deque[Callable[[], None]] = deque()
         self._transactions = 0
         self._has_stepped = False
         self.first_step: Future[None] = Future()
+        self.caught_up: Future[None] = Future()
+        self.restarted: Restart | None = None
+        self.keeper: Keeper | None = None
         self.running = False
         self.transaction: Transaction | None = None
         self.initiated_steps = 0
         self.completed_steps = 0
+        self.clock_us: int | None = None
         self.processed_records = 0
         self.processed_bytes = 0
         self.completed_records = 0
@@ -88,6 +98,13 @@ class Stepper:
 
     def do(self, job: Callable[[], _Result]) -> Future[_Result]:
         """Have a job run on the stepping thread, between steps."""
+        return self._queue(job, self._jobs)
+
+    def do_between_transactions(self, job: Callable[[], _Result]) -> Future[_Result]:
+        """Have a job run on the stepping thread when no transaction is open and no step is being handed out."""
+        return self._queue(job, self._quiet_jobs)
+
+    def _queue(self, job: Callable[[], _Result], jobs: deque[Callable[[], None]]) -> Future[_Result]:
         future: Future[_Result] = Future()
 
         def run() -> None:
@@ -99,7 +116,7 @@ class Stepper:
                 future.set_exception(error)
 
         with self._intake.lock:
-            self._jobs.append(run)
+            jobs.append(run)
             self._intake.work.notify_all()
         return future
 
@@ -137,11 +154,13 @@ class Stepper:
     # ------------------------------------------------------------------------------------- the stepping thread
 
     def run(self) -> None:
-        """Run until the process ends or a step fails."""
+        """Run until the process ends or a step fails; first take the steps again that are in the journal."""
         try:
+            self._catch_up()
             while True:
                 self._wait()
                 self._run_jobs()
+                self._run_quiet_jobs()
                 self._advance()
         except EvaluationError as error:
             self._on_failure(WORKER_PANIC, str(error), "")
@@ -151,7 +170,7 @@ class Stepper:
 
     def _wait(self) -> None:
         with self._intake.lock:
-            while not self._jobs and (timeout_s := self._due_s()) != 0:
+            while not self._jobs and not self._may_be_quiet() and (timeout_s := self._due_s()) != 0:
                 self._intake.work.wait(timeout_s)
 
     def _due_s(self) -> float | None:
@@ -181,6 +200,72 @@ class Stepper:
                 job = self._jobs.popleft()
             job()
 
+    def _may_be_quiet(self) -> bool:
+        return bool(self._quiet_jobs) and self.transaction is None
+
+    def _run_quiet_jobs(self) -> None:
+        while True:
+            with self._intake.lock:
+                if not self._may_be_quiet():
+                    return
+                job = self._quiet_jobs.popleft()
+            job()
+
+    def _catch_up(self) -> None:
+        """Go on from a checkpoint: count from where it stood, take the journal's steps, or what a program is given."""
+        restart, self.restarted = self.restarted, None
+        try:
+            if restart is not None and restart.manifest is not None:
+                self._take_up(restart.manifest)
+                for entry in restart.steps:
+                    self._step_again(entry)
+                if restart.contents is not None:
+                    self._bootstrap(restart.contents, restart.unchanged)
+        except BaseException as error:
+            self.caught_up.set_exception(error)
+            raise
+        if self._has_stepped:
+            self.first_step.set_result(None)
+        self.caught_up.set_result(None)
+
+    def _take_up(self, manifest: Manifest) -> None:
+        self.initiated_steps = self.completed_steps = manifest.steps
+        self.processed_records = self.completed_records = manifest.records
+        self.processed_bytes = manifest.input_bytes
+        with self._intake.lock:
+            self._intake.total_records, self._intake.total_bytes = manifest.records, manifest.input_bytes
+        self._has_stepped = manifest.steps > 0
+        self._set_clock(manifest.clock_us)
+
+    def _set_clock(self, clock_us: int | None) -> None:
+        self.clock_us = clock_us
+        if clock_us is not None:
+            self._timer.go_on(clock_us)
+
+    def _step_again(self, entry: StepTaken) -> None:
+        changes = self._built.circuit.step(changes_of(entry, self._built), entry.clock_us)
+        with self._intake.lock:
+            for state in entry.inputs:
+                put_back(self._intake.endpoint(state.name, state.table, state.config), state)
+            self._intake.total_records += entry.records
+            self._intake.total_bytes += entry.size_bytes
+        self._hub.deliver(entry.step, changes)
+        self.initiated_steps = self.completed_steps = entry.step
+        self.processed_records += entry.records
+        self.completed_records = self.processed_records
+        self.processed_bytes += entry.size_bytes
+        self._has_stepped = True
+        self._set_clock(entry.clock_us)
+
+    def _bootstrap(self, contents: Mapping[str, Batch], unchanged: frozenset[str]) -> None:
+        step = self.initiated_steps + 1
+        circuit = self._built.circuit
+        changes = circuit.step(contents, self._timer.now() if circuit.uses_clock else None)
+        known = {*contents, *unchanged}
+        self._hub.deliver(step, {name: batch for name, batch in changes.items() if name not in known})
+        self.initiated_steps = self.completed_steps = step
+        self._has_stepped = True
+
     def _advance(self) -> None:
         """Take one step, or keep input for the open transaction."""
         with self._intake.lock:
@@ -203,13 +288,19 @@ class Stepper:
         step = self.initiated_steps + 1
         self.initiated_steps = step
         circuit = self._built.circuit
-        changes = circuit.step(inputs, self._timer.now() if circuit.uses_clock else None)
+        clock_us = self._timer.now() if circuit.uses_clock else None
+        changes = circuit.step(inputs, clock_us)
         self._has_stepped = True
+        self.clock_us = clock_us
         self.processed_records += sum(part.records for part in taken)
         self.processed_bytes += sum(part.bytes for part in taken)
         for part in taken:
             self._intake.took(part, step)
+        if self.keeper is not None:
+            self.keeper.took(step, clock_us, inputs, taken)
         self._wait_for(self._hub.publish(step, changes))
+        if self.keeper is not None:
+            self.keeper.delivered()
         self.completed_steps = step
         self.completed_records = self.processed_records
         if not self.first_step.done():

@@ -38,6 +38,13 @@ class Timer:
             self._ticked = self._rounded(self._real())
         return self._ticked + self._shift
 
+    def go_on(self, clock_us: int) -> None:
+        """Have a driven clock go on from what a program saw last, and no clock go back behind it."""
+        if self.is_driven:
+            self._driven = self._ticked = clock_us - self._shift
+        elif self.resolution is None:
+            self._ticked = clock_us - self._shift
+
     def due_s(self) -> float | None:
         """Return in how many seconds the next tick is due; None: not before somebody moves the clock."""
         if self.is_driven:

@@ -14,19 +14,19 @@ def rows(count: int) -> Changes:
 def test_a_step_takes_batches_in_order_up_to_its_limit() -> None:
     intake = Intake(["t"])
     endpoint = intake.endpoint("e", "t", {})
-    intake.put(endpoint, [rows(3), rows(4), rows(5)], 120)
+    intake.put(endpoint, [rows(3), rows(4), rows(5)], 120, lease=None)
     first = intake.take(limit=8)
     second = intake.take(limit=8)
 
     assert [len(first.inputs["t"]), len(second.inputs["t"])] == [7, 5]
-    assert first.positions == [(endpoint, 2)]
+    assert [(head.endpoint, head.position) for head in first.heads] == [(endpoint, 2)]
     assert (first.bytes, second.bytes) == (80, 40)
     assert intake.buffered_records == intake.buffered_bytes == endpoint.buffered_records == 0
 
 
 def test_one_batch_beyond_the_limit_is_taken_whole() -> None:
     intake = Intake(["t"])
-    intake.put(intake.endpoint("e", "t", {}), [rows(100)], 1)
+    intake.put(intake.endpoint("e", "t", {}), [rows(100)], 1, lease=None)
 
     assert intake.take(limit=10).records == 100
 
@@ -34,7 +34,7 @@ def test_one_batch_beyond_the_limit_is_taken_whole() -> None:
 def test_a_position_is_taken_by_the_step_that_took_its_last_batch() -> None:
     intake = Intake(["t"])
     endpoint = intake.endpoint("e", "t", {})
-    intake.put(endpoint, [rows(1), rows(1)], 2)
+    intake.put(endpoint, [rows(1), rows(1)], 2, lease=None)
     assert endpoint.step_of(1) is None
     intake.took(intake.take(limit=1), 4)
     intake.took(intake.take(limit=1), 5)
@@ -45,10 +45,10 @@ def test_a_position_is_taken_by_the_step_that_took_its_last_batch() -> None:
 def test_what_stands_before_a_forced_batch_goes_with_it_and_nothing_behind() -> None:
     intake = Intake(["t", "u"])
     endpoint, other = intake.endpoint("e", "t", {}), intake.endpoint("o", "u", {})
-    intake.put(endpoint, [rows(1)], 1)
-    intake.put(endpoint, [rows(2)], 1, forced=True)
-    intake.put(endpoint, [rows(4)], 1)
-    intake.put(other, [rows(8)], 1)
+    intake.put(endpoint, [rows(1)], 1, lease=None)
+    intake.put(endpoint, [rows(2)], 1, lease=None, forced=True)
+    intake.put(endpoint, [rows(4)], 1, lease=None)
+    intake.put(other, [rows(8)], 1, lease=None)
     taken = intake.take(only_forced=True)
 
     assert {table: len(changes) for table, changes in taken.inputs.items()} == {"t": 3}
@@ -59,15 +59,15 @@ def test_what_stands_before_a_forced_batch_goes_with_it_and_nothing_behind() -> 
 def test_bytes_of_a_record_cut_in_two_count_with_the_batch_that_has_it() -> None:
     intake = Intake(["t"])
     endpoint = intake.endpoint("e", "t", {})
-    intake.put(endpoint, [], 7)
-    intake.put(endpoint, [rows(1)], 3)
+    intake.put(endpoint, [], 7, lease=None)
+    intake.put(endpoint, [rows(1)], 3, lease=None)
 
     assert intake.take().bytes == endpoint.total_bytes == intake.total_bytes == 10
 
 
 def test_a_full_queue_has_no_room_until_it_is_taken_from() -> None:
     intake = Intake(["t", "u"])
-    intake.put(intake.endpoint("e", "t", {}), [rows(10)], 1)
+    intake.put(intake.endpoint("e", "t", {}), [rows(10)], 1, lease=None)
     before = intake.has_room("t", 10), intake.has_room("u", 10)
     intake.take()
 

@@ -17,6 +17,7 @@ import pyarrow as pa
 from penstock.data.arrow_reading import from_arrow
 from penstock.data.batch import Column
 from penstock.data.changes import Changes
+from penstock.data.pool import Lease
 from penstock.data.types import Schema
 from penstock.data.values_scalars import ValueOutOfRange
 from penstock.services.circuits.adhoc import child
@@ -29,12 +30,13 @@ from penstock.services.circuits.stepper import Stepper
 _READ_AHEAD_BYTES = 1 << 20
 
 
+Ingest = Callable[[str, Changes, int, Lease], Awaitable[None]]
+
+
 class AdHoc:
     """Runs ad-hoc requests. ingest: queues rows for a table, waiting while the circuit takes none."""
 
-    def __init__(
-        self, built: Built, stepper: Stepper, ingest: Callable[[str, Changes, int], Awaitable[None]], memory_mb: int
-    ) -> None:
+    def __init__(self, built: Built, stepper: Stepper, ingest: Ingest, memory_mb: int) -> None:
         self._built = built
         self._stepper = stepper
         self._ingest = ingest
@@ -95,11 +97,12 @@ class AdHoc:
         rows = pa.ipc.open_stream(pa.py_buffer(payload[4 + size :])).read_all()
         if not rows.num_rows:
             return ""
+        lease = self._built.pool.lease()
         try:
             changes = self._changes(table, rows)
         except (ValueOutOfRange, ValueError, TypeError) as error:
             return str(error)
-        await self._ingest(table, changes, len(payload))
+        await self._ingest(table, changes, len(payload), lease)
         return ""
 
     def _changes(self, table: str, rows: pa.Table) -> Changes:
