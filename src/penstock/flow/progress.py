@@ -1,18 +1,18 @@
 """What begins, what ends, and what follows from it.
 
-Everything goes over one list of things to do rather than through calls, so that depth of nesting and length of chains
-cost no stack. The order in which things are done depends on nothing but the events, so a replay repeats it.
+Beneath it are `attempts`, what is launched, and `agenda`, the list of things to do. The order in which things are done
+depends on nothing but the events, so a replay repeats it.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 
+from penstock.flow.attempts import Attempts
 from penstock.flow.cachekey import cache_key, cache_parts
-from penstock.flow.effects import Cancel, ClearTimer, Effect, Launch, LookUpCache, SetTimer, StoreInCache
+from penstock.flow.effects import Cancel, LookUpCache, StoreInCache
 from penstock.flow.tree import Level, Node, iteration, walk
-from penstock.flow.values import LevelValues, WorkValues, YieldValues, bind_parameters
+from penstock.flow.values import LevelValues, YieldValues, bind_parameters
 from penstock.flow.verdicts import (
     collected,
     holds,
@@ -28,7 +28,6 @@ from penstock.kernel.functions import FUNCTIONS, ExprFailed
 from penstock.kernel.graph import Command, Compute, Graph, Job, Join, Nested, Wait
 from penstock.kernel.policies import Cause
 from penstock.kernel.runs import (
-    AttemptRecord,
     AttemptState,
     CacheHit,
     Failure,
@@ -40,39 +39,23 @@ from penstock.kernel.values import Value
 
 __all__ = ["Progress"]
 
-_SECOND_US = 1_000_000
 
-
-class Progress:
+class Progress(Attempts):
     """The tree of one run and everything that moves in it.
 
     Attributes:
-        facts: what `Fact` expressions see.
-        now_us: the time of the event being handled.
-        timers: those that are set, and when they fire.
-        by_path, by_attempt: all nodes, and the nodes whose attempt is in flight.
+        by_path: all nodes.
         looking_up: nodes the cache was asked for.
-        in_flight: attempts launched and not ended.
         on_entered_again: called with the level of an iteration that a retry goes on with.
         on_ended: called with a level that has no owner when all its nodes have ended.
     """
 
     def __init__(self, graph: Graph, on_ended: Callable[[Level, Failure | None, bool], None]) -> None:
-        self.graph = graph
-        self.facts: dict[str, Value] = {}
-        self.now_us = 0
-        self.timers: dict[str, int] = {}
+        super().__init__(graph)
         self.by_path: dict[str, Node] = {}
-        self.by_attempt: dict[str, Node] = {}
         self.looking_up: dict[str, Node] = {}
-        self.ready: deque[Node] = deque()
-        self.in_flight = 0
-        self.is_suspended = False
-        self.attempt_numbers: dict[str, int] = {}
         self.on_entered_again: Callable[[Level], None] = self.recheck
         self._on_ended = on_ended
-        self._todo: deque[tuple[Callable[[Node], None], Node] | tuple[Callable[[Level], None], Level]] = deque()
-        self._effects: list[Effect] = []
 
     # What the machine calls.
 
@@ -109,25 +92,6 @@ class Progress:
                 action(subject)  # type: ignore[arg-type]  # each action stands beside its own kind of subject
             if not self._dispatch():
                 return
-
-    def ask(self, effect: Effect) -> None:
-        """Ask for something."""
-        self._effects.append(effect)
-
-    def take_effects(self) -> list[Effect]:
-        """Return what was asked for since the last call."""
-        taken, self._effects = self._effects, []
-        return taken
-
-    def set_timer(self, timer: str, delay_s: float) -> None:
-        """Have a timer fire after a delay."""
-        self.timers[timer] = self.now_us + round(delay_s * _SECOND_US)
-        self.ask(SetTimer(timer, self.timers[timer]))
-
-    def clear_timer(self, timer: str) -> None:
-        """Forget a timer, if it is set."""
-        if self.timers.pop(timer, None) is not None:
-            self.ask(ClearTimer(timer))
 
     # Answers.
 
@@ -372,10 +336,6 @@ class Progress:
 
     # Attempts.
 
-    def _make_ready(self, node: Node) -> None:
-        node.record.state = StepState.READY
-        self.ready.append(node)
-
     def _dispatch(self) -> bool:
         """Launch what is ready as far as limits allow. True if something was settled instead, with consequences."""
         limit = self.graph.parallelism
@@ -392,61 +352,6 @@ class Progress:
             else:
                 self._launch(node)
         return bool(self._todo)
-
-    def _release(self, level: Level) -> None:
-        if level.held:
-            self.ready.appendleft(level.held.popleft())
-
-    def _launch(self, node: Node) -> None:
-        work = node.step.work
-        assert isinstance(work, Command | Job), "only work is launched"
-        number = self.attempt_numbers.get(node.path, 0) + 1
-        self.attempt_numbers[node.path] = number
-        attempt = AttemptRecord(f"{node.path}#{number}", number, AttemptState.LAUNCHED, self.now_us)
-        node.record.attempts.append(attempt)
-        node.record.state = StepState.RUNNING
-        self.by_attempt[attempt.id] = node
-        self.in_flight += 1
-        node.level.in_flight += 1
-        if node.first_launch_us is None:
-            node.first_launch_us = self.now_us
-            self._start_total_timer(node)
-        self.ask(self.launch_effect(node))
-
-    def launch_effect(self, node: Node) -> Launch:
-        """Return the effect that launches the attempt a node has in flight."""
-        work, attempt = node.step.work, node.record.attempts[-1]
-        assert isinstance(work, Command | Job), "only work is launched"
-        facts = self._facts_of(node, attempt.number)
-        inputs, artifacts = node.record.inputs, node.record.artifacts
-        return Launch(
-            node.path, attempt.id, work, inputs, artifacts, facts, node.step.placement, dict(node.step.labels)
-        )
-
-    def _facts_of(self, node: Node, number: int) -> dict[str, Value]:
-        own: dict[str, Value] = {
-            "step.path": node.path,
-            "step.name": node.step.name,
-            "step.attempt": number,
-            "step.retries": node.retries,
-        }
-        return {**self.facts, **own}
-
-    def _work_values(self, node: Node) -> WorkValues:
-        number = self.attempt_numbers.get(node.path, 0)
-        return WorkValues(node.record.inputs, node.record.artifacts, self._facts_of(node, number))
-
-    def _end_attempt(self, node: Node, state: AttemptState, message: str | None, exit_code: int | None = None) -> None:
-        attempt = node.record.attempts[-1]
-        attempt.state, attempt.finished_at_us = state, self.now_us
-        attempt.message, attempt.exit_code = message, exit_code
-        if node.record.started_at_us is None:
-            node.record.started_at_us = attempt.launched_at_us
-        del self.by_attempt[attempt.id]
-        self.in_flight -= 1
-        node.level.in_flight -= 1
-        self.clear_timer(f"attempt:{attempt.id}")
-        self._release(node.level)
 
     def _try_again(self, node: Node) -> None:
         if isinstance(node.step.work, Nested):
@@ -588,13 +493,6 @@ class Progress:
         return evaluate_object(level.body.outputs, values), evaluate_object(level.body.artifacts, values)
 
     # Deadlines and cancellation.
-
-    def _start_total_timer(self, node: Node) -> None:
-        timeout, timer = node.step.timeout, f"total:{node.path}"
-        if timeout is None or timeout.total_s is None or timer in self.timers:
-            return
-        if node.record.kind is not StepKind.GROUP:
-            self.set_timer(timer, timeout.total_s)
 
     def _attempt_is_late(self, node: Node) -> None:
         assert node.step.timeout is not None, "only a step with a deadline has this timer"
