@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
-from penstock.api.cdap.handlers.system import VERSION
-from penstock.api.cdap.names import BATCH_ARTIFACT, STREAMING_ARTIFACT
+from penstock.api.cdap.names import BATCH_ARTIFACT, STREAMING_ARTIFACT, VERSION
 
 if TYPE_CHECKING:
     from penstock.api.cdap.plugins import Plugin

@@ -11,8 +11,9 @@ import msgspec
 
 from penstock.api.cdap.entities import Place, version_key
 from penstock.api.cdap.errors import Missing
-from penstock.api.cdap.kinds import APP, VERSION, AppBody, VersionBody
-from penstock.api.cdap.names import BATCH_ARTIFACT, STREAMING_ARTIFACT
+from penstock.api.cdap.kinds import APP, AppBody, VersionBody
+from penstock.api.cdap.kinds import VERSION as VERSION_KIND
+from penstock.api.cdap.names import BATCH_ARTIFACT, STREAMING_ARTIFACT, VERSION
 from penstock.api.cdap.pipelines import check_pipeline
 from penstock.api.cdap.runids import new_run_id
 from penstock.api.cdap.schedules import check_cron, deploy_schedule
@@ -57,7 +58,7 @@ def checked_artifact(artifact: object) -> dict[str, Any]:
     """Return an app artifact that this server can stand for. Raises: Missing, Invalid."""
     if not isinstance(artifact, dict) or not isinstance(artifact.get("name"), str):
         raise Invalid("Invalid artifact: an object with 'name', 'version' and 'scope' is needed")
-    name, version = artifact["name"], str(artifact.get("version", ""))
+    name, version = artifact["name"], str(artifact.get("version") or VERSION)
     scope = str(artifact.get("scope", "SYSTEM")).upper()
     if scope not in ("SYSTEM", "USER"):
         raise Invalid(f"Invalid artifact scope '{artifact.get('scope')}'; it must be SYSTEM or USER")
@@ -124,7 +125,7 @@ def _change(wanted: AppRequest) -> str | None:
 async def _keep(
     services: Services, place: Place, name: str, app: Document[AppBody] | None, version: VersionBody
 ) -> Document[AppBody]:
-    await services.documents.create(VERSION, place.scope, version_key(name, version.version), version)
+    await services.documents.create(VERSION_KIND, place.scope, version_key(name, version.version), version)
     body = AppBody(
         version=version.version,
         artifact=version.artifact["name"],

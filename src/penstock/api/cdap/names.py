@@ -22,6 +22,7 @@ __all__ = [
     "STREAMING",
     "STREAMING_ARTIFACT",
     "TYPES",
+    "VERSION",
     "ProgramType",
     "app_entity",
     "check_id",
@@ -33,6 +34,8 @@ __all__ = [
     "type_of_name",
 ]
 
+VERSION: Final = "6.10.1"
+"""The release whose interface this is; clients read features out of it."""
 SNAPSHOT: Final = "-SNAPSHOT"
 BATCH: Final = "DataPipelineWorkflow"
 """The program of a batch pipeline."""

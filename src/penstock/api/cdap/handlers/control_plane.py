@@ -10,8 +10,8 @@ from __future__ import annotations
 import uuid
 from typing import Any, Final
 
-from penstock.api.cdap.handlers.system import VERSION
 from penstock.api.cdap.kinds import INSTANCE, InstanceBody
+from penstock.api.cdap.names import VERSION
 from penstock.api.shared.call import Call
 from penstock.kernel.errors import AlreadyExists, Invalid, NotFound
 from penstock.kernel.instants import rfc3339

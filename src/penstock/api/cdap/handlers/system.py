@@ -7,12 +7,10 @@ from typing import Any, Final
 from starlette.responses import PlainTextResponse
 
 from penstock.api.cdap.errors import Missing
+from penstock.api.cdap.names import VERSION
 from penstock.api.shared.call import Call
 
-__all__ = ["VERSION", "configuration", "ping", "service", "service_status", "services", "statuses", "version"]
-
-VERSION: Final = "6.10.1"
-"""The release whose interface this is; clients read features out of it."""
+__all__ = ["configuration", "ping", "service", "service_status", "services", "statuses", "version"]
 
 SERVICES: Final = {
     "appfabric": "Service for managing application lifecycle.",
