@@ -31,6 +31,8 @@ async def opened(services: Services) -> AsyncIterator[None]:
     made = _STANDING[id(services)] = Standing(Builds(services), Webhooks(services))
     services.serving.set_files(BucketFiles(services))
     await made.webhooks.open()
+    services.runs.brief.listen_begun(made.webhooks.run_begun)
+    services.runs.brief.listen(made.webhooks.run_ended)
     taking_up = asyncio.create_task(made.builds.take_up())
     try:
         yield

@@ -85,6 +85,11 @@ class LogQuery:
         """Tell whether a line is asked for."""
         return all(any(all(each.holds(known, text) for each in way) for way in ways) for ways in self.filters)
 
+    @property
+    def names(self) -> frozenset[str]:
+        """Return what the conditions are about, but for texts."""
+        return frozenset(each.name for ways in self.filters for way in ways for each in way if each.name)
+
     def only(self, name: str) -> set[str] | None:
         """Return the values that something must have in any case; None if it can be anything."""
         for ways in self.filters:

@@ -8,6 +8,7 @@ from typing import Final
 from penstock.api.ubiops.catalogue import Project, all_of
 from penstock.api.ubiops.kinds import DEPLOYMENT, ENVIRONMENT, ENVIRONMENT_TAG, VERSION
 from penstock.api.ubiops.logquery import LogQuery
+from penstock.kernel.errors import NotFound
 from penstock.kernel.instants import from_unix_us
 from penstock.ports.workers import Line
 from penstock.services.services import Services
@@ -16,6 +17,8 @@ __all__ = ["LogLine", "read_logs"]
 
 MAX_LOOKED_AT: Final = 100_000
 """How many lines of one source are looked at for one reply."""
+
+_OF_RUNS: Final = frozenset({"pipeline_name", "pipeline_version"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +52,17 @@ async def read_logs(
             source.pool, start_us=start_us, end_us=end_us, limit=MAX_LOOKED_AT, newest_first=backwards
         )
         taken = 0
-        for line in _numbered(lines, source, backwards):
+        numbered = _numbered(lines, source, backwards)
+        if query.names & _OF_RUNS:
+            numbered = await _with_pipelines(services, list(numbered))
+        for line in numbered:
             if start_ns <= line.at_ns < end_ns and query.holds(line.known, line.text):
                 found.append(line)
                 taken += 1
                 if taken == limit:
                     break
     found.sort(key=lambda line: line.at_ns, reverse=backwards)
-    return found[:limit]
+    return await _with_pipelines(services, found[:limit])
 
 
 async def _sources(services: Services, project: Project, query: LogQuery) -> list[_Source]:
@@ -87,6 +93,30 @@ async def _sources(services: Services, project: Project, query: LogQuery) -> lis
         if wanted is not None:
             sources = [each for each in sources if each.known.get(name, "") in wanted]
     return sources
+
+
+async def _with_pipelines(services: Services, lines: list[LogLine]) -> list[LogLine]:
+    """Add what the runs know of the lines' pipelines."""
+    seen: dict[str, dict[str, str]] = {}
+    made: list[LogLine] = []
+    for line in lines:
+        run_id = line.known.get("pipeline_request_id")
+        if run_id is None:
+            made.append(line)
+            continue
+        if run_id not in seen:
+            seen[run_id] = await _pipeline_of(services, run_id)
+        made.append(LogLine(line.at_ns, line.text, {**line.known, **seen[run_id]}))
+    return made
+
+
+async def _pipeline_of(services: Services, run_id: str) -> dict[str, str]:
+    try:
+        run, _ = await services.runs.brief.get(run_id)
+    except NotFound:
+        return {}
+    labels = run.body.labels
+    return {"pipeline_name": str(labels.get("reference", "")), "pipeline_version": str(labels.get("version", ""))}
 
 
 def _numbered(lines: Iterable[Line], source: _Source, backwards: bool) -> Iterable[LogLine]:

@@ -109,8 +109,9 @@ async def users_of(services: Services, project: Project, reference: str, version
 
 
 async def remove_version(services: Services, project: Project, version: Document[VersionBody]) -> None:
-    """Remove a version of a deployment with its workers, its code and its variables."""
+    """Remove a version of a deployment with its workers, its requests, its code and its variables."""
     await services.documents.delete(version)
+    await services.runs.brief.delete_all(project.scope, version.id)
     await services.serving.remove(version.id)
     await remove_rows(services, REVISION, project.scope, equals("version_id", version.id))
     await remove_variables(services, project, version.id)
@@ -132,8 +133,9 @@ async def remove_deployment(services: Services, project: Project, deployment: Do
 
 
 async def remove_pipeline_version(services: Services, project: Project, version: Document[PipelineVersionBody]) -> None:
-    """Remove a version of a pipeline."""
+    """Remove a version of a pipeline with its requests."""
     await services.documents.delete(version)
+    await services.runs.brief.delete_all(project.scope, version.id)
 
 
 async def remove_pipeline(services: Services, project: Project, pipeline: Document[PipelineBody]) -> None:
@@ -151,7 +153,10 @@ async def remove_pipeline(services: Services, project: Project, pipeline: Docume
 async def remove_project(services: Services, project: Project) -> None:
     """Remove a project with everything in it."""
     await services.documents.delete(project.document)
+    for pipeline_version in await all_of(services.documents, PIPELINE_VERSION, project.scope):
+        await services.runs.brief.delete_all(project.scope, pipeline_version.id)
     for version in await all_of(services.documents, VERSION, project.scope):
+        await services.runs.brief.delete_all(project.scope, version.id)
         await services.serving.remove(version.id)
     for secret in await services.secrets.list(project.scope):
         await services.secrets.delete(project.scope, secret.name)

@@ -1,12 +1,13 @@
 """Webhooks: telling others what became of requests.
 
-Deliveries are made in the background and never hold a request up. A failed one is repeated if the webhook says so;
+Deliveries are made in the background and never hold a request up; of requests that are part of another one they are
+made when that one has ended. A failed one is repeated if the webhook says so;
 what waits when the server ends is lost. Source of the events and of the payload: the product's page on webhooks.
 """
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -14,9 +15,12 @@ import msgspec
 
 from penstock.api.ubiops.catalogue import all_of, equals, scope_of
 from penstock.api.ubiops.kinds import PROJECT, WEBHOOK, WebhookBody
+from penstock.api.ubiops.request_views import RequestView, view
 from penstock.kernel.errors import NotFound
+from penstock.kernel.runs import StepRecord
 from penstock.kernel.scope import DEFAULT_SCOPE, Scope
 from penstock.services.documents import Document
+from penstock.services.runs.record import Run
 from penstock.services.services import Services
 
 __all__ = ["EVENTS", "Occasion", "Test", "Webhooks", "header_secret", "payload"]
@@ -102,6 +106,28 @@ class Webhooks:
         if occasion.reference in self.watched:
             self._start(self._deliver_all(occasion))
 
+    def run_begun(self, run: Run) -> None:
+        """Tell of a request that begins."""
+        if run.body.labels.get("owner") in self.watched:
+            self._start(
+                self._deliver_all(_occasion(run.scope, view(run, ()), "started", run.body.columns.get("place")))
+            )
+
+    def run_ended(self, run: Run, steps: Sequence[StepRecord]) -> None:
+        """Tell of a request that has ended, and of those that it made."""
+        if not self.watched or run.body.origin != "ubiops":
+            return
+        request = view(run, steps)
+        self.tell(_occasion(run.scope, request, request.status, run.body.columns.get("place")))
+        self._parts_ended(run.scope, request)
+
+    def _parts_ended(self, scope: Scope, request: RequestView) -> None:
+        for part in request.parts:
+            if part.labels.get("owner") in self.watched and part.started_us is not None:
+                for what in ("started", part.status):
+                    self.tell(_occasion(scope, part, what, part.labels.get("place")))
+            self._parts_ended(scope, part)
+
     def try_out(self, id: str, test: Test, webhook: WebhookBody, secrets: Mapping[str, str], body: Any) -> None:
         """Make one delivery and note what became of it."""
         self.tests[id] = test
@@ -165,6 +191,23 @@ class Webhooks:
                 return failure
             await asyncio.sleep(pause)
         return None
+
+
+def _occasion(scope: Scope, request: RequestView, what: str, version_id: object) -> Occasion:
+    labels = request.labels
+    return Occasion(
+        scope=scope,
+        project=request.project,
+        kind=str(labels["kind"]),
+        reference=str(labels.get("owner")),
+        name=str(labels["reference"]),
+        version_id=str(version_id),
+        version=str(labels["version"]),
+        request_id=request.id,
+        what=what,
+        result=None if what == "started" else request.result,
+        error_message=None if what == "started" else request.error_message,
+    )
 
 
 def header_secret(webhook_id: str) -> str:

@@ -75,6 +75,7 @@ class BriefRuns:
         self._hours: set[tuple[str, int]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._listeners: list[Callable[[Run, tuple[StepRecord, ...]], None]] = []
+        self._heralds: list[Callable[[Run], None]] = []
 
     async def open(self) -> None:
         """Take up what was accepted before; say of what was cut off that it failed."""
@@ -94,6 +95,10 @@ class BriefRuns:
     def listen(self, listener: Callable[[Run, tuple[StepRecord, ...]], None]) -> None:
         """Have a function called with every run that has ended, and its steps. It returns at once."""
         self._listeners.append(listener)
+
+    def listen_begun(self, listener: Callable[[Run], None]) -> None:
+        """Have a function called with every run that begins. It returns at once."""
+        self._heralds.append(listener)
 
     # Submitting.
 
@@ -207,6 +212,8 @@ class BriefRuns:
         pump = BriefPump(run, machine_of(plan), self._around, self._intents, self._finished)
         self._pumps[run.id] = pump
         pump.begin(accepted_of(run, self._clock.now()))
+        for listener in self._heralds:
+            listener(run)
         return pump
 
     def _finished(self, run_id: str) -> None:
