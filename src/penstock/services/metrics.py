@@ -13,7 +13,7 @@ from penstock.kernel.records import Append
 from penstock.ports.clock import Clock
 from penstock.ports.metadata import MetadataStore
 
-__all__ = ["Metric", "Metrics", "Reported"]
+__all__ = ["Metric", "Metrics", "Reported", "metrics_stream"]
 
 MAX_NAME = 256
 _PAGE = 1000
@@ -78,10 +78,18 @@ class Metrics:
             if is_new:
                 known.add((metric.name, metric.source))
                 kept = msgspec.structs.replace(metric, at_us=unix_us(at))
-                writes.append(Append(_stream(run), at, metric.name, msgspec.json.encode(kept)))
+                writes.append(Append(metrics_stream(run), at, metric.name, msgspec.json.encode(kept)))
         if writes:
             await self._store.commit(*writes)
         return results
+
+    async def _stored(self, run: str) -> list[Metric]:
+        found: list[Metric] = []
+        position = 0
+        while facts := await self._store.facts(metrics_stream(run), after=position, limit=_PAGE):
+            found.extend(_decoder.decode(fact.body) for fact in facts)
+            position = facts[-1].position
+        return found
 
     async def list(self, run: str) -> list[Metric]:
         """Return a run's metrics in the order of their coming; then those that still grow."""
@@ -90,14 +98,7 @@ class Metrics:
         found.extend(metric for key, metric in self._observed.get(run, {}).items() if key not in known)
         return found
 
-    async def _stored(self, run: str) -> list[Metric]:
-        found: list[Metric] = []
-        position = 0
-        while facts := await self._store.facts(_stream(run), after=position, limit=_PAGE):
-            found.extend(_decoder.decode(fact.body) for fact in facts)
-            position = facts[-1].position
-        return found
 
-
-def _stream(run: str) -> str:
+def metrics_stream(run: str) -> str:
+    """Return the name of the stream of a run's metrics."""
     return f"run/{run}/metrics"

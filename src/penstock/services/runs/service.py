@@ -45,6 +45,7 @@ from penstock.ports.clock import Clock
 from penstock.ports.executor import Executor
 from penstock.ports.intents import IntentLog, NoIntents
 from penstock.ports.metadata import MetadataStore
+from penstock.services.metrics import metrics_stream
 from penstock.services.runs.alarms import Alarms
 from penstock.services.runs.briefs import BriefRuns
 from penstock.services.runs.cache import CacheExplanation, StepCache
@@ -385,16 +386,17 @@ class Runs:
 
         Artifacts stay: other runs may point at them. Raises: NotFound.
         """
-        run = await self.get(run_id)
+        await self.get(run_id)
         if run_id in self._pumps:
             with suppress(WrongState):
                 await self.stop(run_id, reason="deleted", grace_s=0, is_forced=True)
             await self.wait(run_id)
             await self._pumps_gone(run_id)
-            run = await self.get(run_id)
-        writes: list[Write] = [Delete(RUN_KIND, run_id), Delete(STEPS_KIND, run_id), DropStream(stream_of(run_id))]
-        if run.body.retention_s is not None:
-            writes.append(Delete(EXPIRY_KIND, run_id))
+        writes: list[Write] = [Delete(RUN_KIND, run_id), DropStream(stream_of(run_id))]
+        writes.append(DropStream(metrics_stream(run_id)))
+        for kind in (STEPS_KIND, EXPIRY_KIND):  # a run that never began has no steps, and none may last for ever
+            if await self._store.get(kind, run_id) is not None:
+                writes.append(Delete(kind, run_id))
         await self._store.commit(*writes, *also)
         await self._dispatcher.forget(run_id)
         if self._forget_logs is not None:
