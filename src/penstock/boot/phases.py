@@ -7,11 +7,15 @@ Loaded by the engine's process alone. `PENSTOCK_BUCKETS` maps schemes of object 
 import os
 
 from penstock.boot.transforms import TRANSFORMS
+from penstock.connect.actions.files import FileCopy, FileDelete, FileMake, FileMark, FileMove
+from penstock.connect.actions.mail import MailRefused
+from penstock.connect.actions.requests import ArgumentsRequest, CallRequest
 from penstock.connect.records.file_sink import FileSink
 from penstock.connect.records.file_source import FileSource
 from penstock.connect.records.nothing import NothingSink
 from penstock.connect.records.places import Places
 from penstock.services.phases.kit import PhaseKit
+from penstock.transform.condition import ExpressionCondition, ExpressionPredicates
 
 __all__ = ["PHASES"]
 
@@ -21,8 +25,19 @@ PHASES = PhaseKit(
     sources=PhaseKit.by_name((FileSource(_PLACES),)),
     sinks=PhaseKit.by_name((FileSink(_PLACES), NothingSink())),
     transforms=TRANSFORMS,
-    actions=PhaseKit.by_name(()),
-    conditions=PhaseKit.by_name(()),
-    predicates=PhaseKit.by_name(()),
+    actions=PhaseKit.by_name(
+        (
+            ArgumentsRequest(),
+            CallRequest(),
+            FileCopy(_PLACES),
+            FileDelete(_PLACES),
+            FileMake(_PLACES),
+            FileMark(_PLACES),
+            FileMove(_PLACES),
+            MailRefused(),
+        )
+    ),
+    conditions=PhaseKit.by_name((ExpressionCondition(),)),
+    predicates=PhaseKit.by_name((ExpressionPredicates(),)),
 )
 """Adapters by name."""

@@ -215,8 +215,9 @@ def _with_path(schema: pa.Schema, options: _Options, is_declared: bool, findings
         return schema
     at = schema.get_field_index(name)
     if at >= 0 and not is_declared:
-        message = f"Path field '{name}' already exists in the schema."
-        findings.append(Finding(message, "Choose another name for the path field.", "pathField"))
+        message = f"Path Field {name} already exists in the data schema."
+        correction = "Please provide a field that does not already exist."
+        findings.append(Finding(message, correction, "pathField"))
         return None
     if at >= 0:
         if not pa.types.is_string(schema.field(at).type):

@@ -6,7 +6,7 @@ from penstock.api.cdap.plugins.plugin import Does, Plugin, Property, Role, flag,
 
 __all__ = ["PLUGINS"]
 
-_PARTITIONS = Property("numPartitions", "string", description="Partitions to use; a hint.")
+_PARTITIONS = Property("numPartitions", "int", description="Partitions to use; a hint.")
 
 PLUGINS = (
     Plugin(
