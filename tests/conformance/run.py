@@ -29,6 +29,7 @@ def environment(dialect: str) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
     install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
+    install.append("--no-deps")  # the pins are whole; what a client merely could use is left out of them
     subprocess.run([*install, "-r", str(pins)], check=True)
     stamp.write_text(wanted)
     return python
