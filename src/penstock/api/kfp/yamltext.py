@@ -19,6 +19,9 @@ MAX_VALUES: Final = 2_000_000
 
 MAX_DEPTH: Final = 200
 
+_BRACKETS: Final = re.compile(rb"[\[\]{}]")
+_DEEPLY_INDENTED: Final = re.compile(rb"^[ \t?-]{%d}" % (2 * MAX_DEPTH), re.MULTILINE)
+
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -62,7 +65,9 @@ def documents(text: bytes) -> list[Any]:
     Raises: Invalid with line and column.
     """
     try:
-        loader = _Loader(text.decode())
+        decoded = text.decode()
+        _check_depth(text)
+        loader = _Loader(decoded)
     except UnicodeDecodeError as error:
         raise Invalid(f"the text is not UTF-8: byte {error.start} cannot be read") from None
     except yaml.YAMLError as error:
@@ -84,6 +89,37 @@ def documents(text: bytes) -> list[Any]:
     for value in result:
         _check_names(value)
     return result
+
+
+def _check_depth(text: bytes) -> None:
+    """Refuse what is nested so deep that building it would overflow the stack of the C library, which ends the process.
+
+    Going through the events of a document takes about half as long as reading it, so it is done for texts only that
+    look as if they needed it. Raises: Invalid; yaml.YAMLError.
+    """
+    if not _looks_deep(text):
+        return
+    depth = 0
+    for event in yaml.parse(text, Loader=_Base):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > MAX_DEPTH:
+                mark = event.start_mark
+                raise Invalid(f"values are nested more than {MAX_DEPTH} deep", at=f"{mark.line + 1}:{mark.column + 1}")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+
+
+def _looks_deep(text: bytes) -> bool:
+    """Tell whether brackets open without closing, or a line is indented, more often than an honest text has it."""
+    if _DEEPLY_INDENTED.search(text):
+        return True
+    depth = 0
+    for bracket in _BRACKETS.findall(text):
+        depth = depth + 1 if bracket in b"[{" else max(0, depth - 1)
+        if depth > 2 * MAX_DEPTH:
+            return True
+    return False
 
 
 def _invalid(error: yaml.YAMLError) -> Invalid:
