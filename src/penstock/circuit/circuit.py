@@ -89,6 +89,10 @@ class Circuit:
         Raises: EvaluationError if an expression has no value; the circuit is of no use afterwards.
         """
         self.collector.advance()
+        return self.run(inputs, now_micros)
+
+    def run(self, inputs: Mapping[str, Batch], now_micros: int | None = None) -> dict[str, Batch]:
+        """Do the same without freeing what nobody holds: as a part of another circuit's step."""
         deltas: list[Delta | None] = [None] * len(self.operators)
         given: dict[int, Batch] = {self.inputs[name]: batch for name, batch in inputs.items() if name != CLOCK}
         if now_micros is not None and self.uses_clock and now_micros != self._now:
@@ -176,10 +180,14 @@ class Circuit:
 
     def snapshot_parts(self) -> Iterator[tuple[str, npt.NDArray[Any]]]:
         """Yield the state array by array, so that no more than one operator's is copied at a time."""
-        yield "steps", np.array([self.steps])
-        yield "now", np.array([self._now is not None, self._now or 0])
         for k, a in self.pool.snapshot().items():
             yield f"pool/{k}", a
+        yield from self.state()
+
+    def state(self) -> Iterator[tuple[str, npt.NDArray[Any]]]:
+        """Yield the state without the pool."""
+        yield "steps", np.array([self.steps])
+        yield "now", np.array([self._now is not None, self._now or 0])
         for i, wired in enumerate(self.operators):
             for k, a in wired.operator.snapshot().items():
                 yield f"{i}/{k}", a
@@ -190,6 +198,10 @@ class Circuit:
 
     def restore(self, state: State) -> None:
         """Take up a snapshot. The pool must have been restored from it before the circuit was built."""
+        self.set_state(state)
+
+    def set_state(self, state: State) -> None:
+        """Take up what `state` returned."""
         self.steps = int(state["steps"][0])
         known, now = state["now"].tolist()
         self._now = now if known else None

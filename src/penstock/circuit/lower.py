@@ -15,6 +15,7 @@ from penstock.circuit.operators.aggregate import Aggregate
 from penstock.circuit.operators.arrange import Arrange
 from penstock.circuit.operators.asof import AsofJoin
 from penstock.circuit.operators.distinct import Distinct
+from penstock.circuit.operators.fixpoint import Fixpoint, VariableRows
 from penstock.circuit.operators.hop import Hop
 from penstock.circuit.operators.join import Join
 from penstock.circuit.operators.leaders import Leaders
@@ -37,6 +38,7 @@ from penstock.sql.diagnostics import NotSupported
 from penstock.sql.plan import nodes
 from penstock.sql.plan.carried import carried_columns
 from penstock.sql.plan.expr import Call, ColumnRef, Expr, Literal
+from penstock.sql.plan.recursion import components, declared, given_name, round_of, variable_name
 from penstock.sql.plan.walk import children, columns_of, exprs_of
 
 
@@ -58,6 +60,9 @@ class Lowering:
         self._arranged: dict[Any, int] = {}
         self._bound: dict[int, nodes.Node] = {}
         self._append_only: dict[int, bool] = {}
+        self._recursive: dict[str, int] = {}
+        self._components = components(program)
+        self._ahead = declared(program)
         self._tables = {t.name: t for t in program.tables}
         self._views = {v.name: v for v in program.views}
         self._uses = Counter[int]()
@@ -71,7 +76,7 @@ class Lowering:
         for view in program.views:
             assert view.plan is not None
             try:
-                at = self.node(view.plan)
+                at = self._variable(view.name) if view.name in self._ahead else self.node(view.plan)
             except NotSupported as refusal:
                 raise NotSupported(refusal.feature, refusal.span or view.span) from None
             if not view.local:
@@ -113,7 +118,9 @@ class Lowering:
     def _lower(self, node: nodes.Node) -> int:
         arms: dict[type, Callable[[Any], int]] = {
             nodes.Scan: self._scan,
-            nodes.ViewScan: lambda n: self.node(self._view_plan(n)),
+            nodes.ViewScan: lambda n: (
+                self._variable(n.view) if n.view in self._ahead else self.node(self._view_plan(n))
+            ),
             nodes.Values: lambda n: self._add(n.schema, Values(n.rows, self._pool)),
             nodes.Filter: self._linear,
             nodes.Project: self._linear,
@@ -140,6 +147,38 @@ class Lowering:
         plan = self._views[node.view].plan
         assert plan is not None
         return plan
+
+    # -------------------------------------------------------------------------------------------------- recursion
+
+    def _variable(self, view: str) -> int:
+        """Return the operator that gives the rows of a view that was declared ahead."""
+        if view not in self._recursive:
+            self._fixpoint(next(c for c in self._components if view in c))
+        return self._recursive[view]
+
+    def _fixpoint(self, component: frozenset[str]) -> None:
+        one = round_of(self._program, component)
+        inner = Lowering(nodes.Program((), ()), self._pool)
+        inner.circuit.collector = self.circuit.collector
+        given = [(given_name(i), g) for i, g in enumerate(one.given)]
+        names = {variable_name(view): view for view in one.variables}
+        layouts = {name: _layout(self._views[view].schema) for name, view in names.items()}
+        for name, schema in [
+            *((name, g.node.schema) for name, g in given),
+            *((name, self._views[view].schema) for name, view in names.items()),
+        ]:
+            inner.circuit.inputs[name] = inner._add(schema, Union())
+        for plan in one.variables.values():
+            inner._count(plan)
+        for view, plan in one.variables.items():
+            name = variable_name(view)
+            inner.circuit.outputs[name] = Output(inner.node(plan), plan.schema, layouts[name])
+        fixpoint = Fixpoint(inner.circuit, layouts, [(n, _layout(g.node.schema), g.adds) for n, g in given], names)
+        at = self._add((), fixpoint, *[self.node(g.node) for _, g in given])
+        for view in one.variables:
+            self._recursive[view] = self._add(self._views[view].schema, VariableRows(fixpoint, view), at)
+
+    # ----------------------------------------------------------------------------------------------------- leaves
 
     def _scan(self, node: nodes.Scan) -> int:
         if node.table == CLOCK and CLOCK not in self._tables and CLOCK not in self.circuit.inputs:
@@ -317,7 +356,7 @@ class Lowering:
             case nodes.Scan():
                 return node.table in self._tables and self._tables[node.table].append_only
             case nodes.ViewScan():
-                return self.append_only(self._view_plan(node))
+                return node.view not in self._ahead and self.append_only(self._view_plan(node))
             case nodes.Values():
                 return True
             case nodes.Filter() | nodes.Project() | nodes.Hop() | nodes.Unnest() | nodes.Distinct():

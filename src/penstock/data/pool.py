@@ -71,8 +71,8 @@ class Pool:
     """Interned byte strings of one circuit. Not safe for use by threads that do not hold the interpreter's lock.
 
     Codes are freed when no state of the circuit holds them (`collecting.py`). Who keeps codes of its own making
-    anywhere else keeps a `lease` beside them, taken before they were made; who keeps codes that came out of the circuit for
-    longer than a step has taken keeps a `hold`. Constants are made under `keeping`.
+    anywhere else keeps a `lease` beside them, taken before they were made; who keeps codes that came out of the circuit
+    for longer than a step has taken keeps a `hold`. Constants are made under `keeping`.
     """
 
     def __init__(self) -> None:

@@ -14,6 +14,7 @@ from penstock.sql.binder.catalog import Blamed, Catalog
 from penstock.sql.binder.statements import bind_statement, declared_name
 from penstock.sql.diagnostics import Diagnostic, SqlError, snippet
 from penstock.sql.parser import parse_program
+from penstock.sql.plan import recursion
 from penstock.sql.plan.expr import Span
 from penstock.sql.plan.nodes import Program
 from penstock.sql.rules import rewrite_program
@@ -54,10 +55,19 @@ def compile_program(text: str) -> Program:
             errors.append(diagnose(SqlError("the statement is nested too deeply", None), text, statement.span))
         if name is not None and not catalog.declares(name):
             catalog.failed.add(name)
+    for name, declared in catalog.recursive.items():
+        if name not in catalog.views and name not in catalog.failed:
+            errors.append(
+                diagnose(SqlError(f"View '{name}' was declared recursive but not defined", declared.span), text)
+            )
     if errors:
         raise CompileFailed(tuple(errors))
-    program = Program(tuple(catalog.tables.values()), tuple(catalog.views.values()))
-    return rewrite_program(program)
+    program = rewrite_program(Program(tuple(catalog.tables.values()), tuple(catalog.views.values())))
+    try:
+        recursion.check(program)
+    except SqlError as error:
+        raise CompileFailed((diagnose(error, text),)) from None
+    return program
 
 
 def diagnose(error: SqlError, text: str, place: Span | None = None) -> Diagnostic:

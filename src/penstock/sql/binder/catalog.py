@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from penstock.data.types import Schema, SqlType
 from penstock.sql.diagnostics import SqlError
 from penstock.sql.parser.ast import CreateFunction, Name
+from penstock.sql.plan.expr import Span
 from penstock.sql.plan.nodes import Node, Relation, Scan, ViewScan
 
 
@@ -23,16 +24,24 @@ class Function:
     result: SqlType
 
 
+@dataclass(frozen=True, slots=True)
+class Recursive:
+    """What DECLARE RECURSIVE VIEW says: the node that reads the view before its own statement, and where that is."""
+
+    scan: ViewScan
+    span: Span | None
+
+
 @dataclass(slots=True)
 class Catalog:
-    """Declarations in order. failed: names of statements that did not compile."""
+    """Declarations in order. failed: names of statements that did not compile; recursive: views declared ahead."""
 
     types: dict[str, SqlType] = field(default_factory=dict)
     functions: dict[str, Function] = field(default_factory=dict)
     tables: dict[str, Relation] = field(default_factory=dict)
     views: dict[str, Relation] = field(default_factory=dict)
     failed: set[str] = field(default_factory=set)
-    recursive: set[str] = field(default_factory=set)
+    recursive: dict[str, Recursive] = field(default_factory=dict)
     _scans: dict[str, Node] = field(default_factory=dict)
 
     def relation(self, name: Name) -> tuple[Node, Schema]:
@@ -48,6 +57,8 @@ class Catalog:
                 self._scans[key] = Scan(key, self.tables[key].schema)
             elif key in self.views:
                 self._scans[key] = ViewScan(key, self.views[key].schema)
+            elif key in self.recursive:
+                return self.recursive[key].scan, self.recursive[key].scan.schema
             elif key in self.failed:
                 raise Blamed(key)
             else:

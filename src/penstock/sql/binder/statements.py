@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from penstock.data.types import VARIANT, Field, Kind, SqlType
-from penstock.sql.binder.catalog import Catalog, Function
-from penstock.sql.binder.coerce import exactly
+from penstock.data.types import SIGNED, STRINGS, VARIANT, Field, Kind, SqlType
+from penstock.sql.binder.catalog import Catalog, Function, Recursive
+from penstock.sql.binder.coerce import alike, exactly
 from penstock.sql.binder.connectors import Properties, bind_properties
 from penstock.sql.binder.expressions import Expressions, castable
 from penstock.sql.binder.names import Frame, Scope, Visible
 from penstock.sql.binder.queries import Queries
-from penstock.sql.binder.shape import relabel
+from penstock.sql.binder.shape import project_as, relabel
 from penstock.sql.binder.slots import Slots
 from penstock.sql.binder.types import bind_type
 from penstock.sql.diagnostics import NotSupported, SqlError
@@ -33,7 +33,7 @@ from penstock.sql.parser.ast import (
     Statement,
 )
 from penstock.sql.plan.expr import ColumnRef, Expr, Literal, Span
-from penstock.sql.plan.nodes import Relation, TableColumn
+from penstock.sql.plan.nodes import Node, Relation, TableColumn, ViewScan
 
 ERROR_VIEW = "error_view"
 _WITHOUT_METADATA = ("datagen", "nexmark", "http_input", "file_input", "url_input")
@@ -66,7 +66,7 @@ def bind_statement(statement: Statement, catalog: Catalog) -> None:
         case CreateFunction():
             _function(statement, catalog)
         case DeclareRecursive():
-            raise NotSupported("recursive views", statement.span)
+            _declare(statement, catalog)
         case CreateIndex():
             _index(statement, catalog)
         case LatenessStatement():
@@ -239,6 +239,11 @@ def _view(statement: CreateView, catalog: Catalog) -> None:
                     f"Column with name '{column.text}' already defined", column.span, "Duplicate declaration"
                 )
     names = _unique(names)
+    if name in catalog.recursive:
+        if statement.local or properties.get("emit_final") is not None:
+            word = "LOCAL" if statement.local else "'emit_final'"
+            raise NotSupported(f"{word} with a recursive view", statement.name.span)
+        node = _as_declared(name, node, names, catalog, statement.name.span)
     schema = tuple([Field(n, f.type) for n, f in zip(names, node.schema, strict=True)])
     catalog.views[name] = Relation(
         name,
@@ -253,6 +258,47 @@ def _view(statement: CreateView, catalog: Catalog) -> None:
         emit_final=_emit_final(properties, schema),
         span=statement.span,
     )
+
+
+def _declare(statement: DeclareRecursive, catalog: Catalog) -> None:
+    """Let a view be read before the statement that defines it."""
+    name = _new(statement.name, catalog)
+    if name in catalog.recursive:
+        raise SqlError(f"'{name}' is already defined", statement.name.span, "Duplicate declaration")
+    fields: list[Field] = []
+    for column in statement.columns:
+        if any(f.name == column.name.text for f in fields):
+            raise SqlError(
+                f"Column with name '{column.name.text}' already defined", column.name.span, "Duplicate declaration"
+            )
+        fields.append(Field(column.name.text, bind_type(column.type, catalog, not column.not_null)))
+    catalog.recursive[name] = Recursive(ViewScan(name, tuple(fields), True), statement.span)
+
+
+def _as_declared(name: str, node: Node, names: Sequence[str], catalog: Catalog, span: Span | None) -> Node:
+    """Return a recursive view's query in the types that were declared for it."""
+    declared = catalog.recursive[name].scan.schema
+    if [f.name for f in declared] != list(names):
+        raise SqlError(
+            f"Recursive view '{name}' is declared with columns {', '.join(f.name for f in declared)} but its query has "
+            f"{', '.join(names)}",
+            span,
+        )
+    for field, given in zip(declared, node.schema, strict=True):
+        same_family = (field.type.kind in SIGNED and given.type.kind in SIGNED) or (
+            field.type.kind in STRINGS and given.type.kind in STRINGS
+        )
+        if not (same_family or alike(field.type, given.type) or given.type.kind is Kind.NULL) or (
+            given.type.nullable and not field.type.nullable
+        ):
+            raise SqlError(
+                f"Recursive view '{name}' declares column '{field.name}' as {describe(field.type)}"
+                f"{'' if field.type.nullable else ' NOT NULL'} but its query gives {describe(given.type)}"
+                f"{'' if given.type.nullable else ' NOT NULL'}",
+                span,
+                "Type mismatch",
+            )
+    return relabel(project_as(node, [f.type for f in declared]), declared)
 
 
 def _unique(names: Sequence[str]) -> list[str]:

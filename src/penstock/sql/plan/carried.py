@@ -7,6 +7,7 @@ append-only table is never named again from outside, and inside it keeps the cod
 from __future__ import annotations
 
 from penstock.data.types import Kind
+from penstock.sql.plan import recursion
 from penstock.sql.plan.expr import ColumnRef
 from penstock.sql.plan.nodes import (
     Aggregate,
@@ -27,9 +28,14 @@ def carried_columns(program: Program) -> dict[str, frozenset[int]]:
     """Return for each append-only table the positions of its pooled columns that are only carried."""
     compared: dict[str, set[int]] = {}
     plans = {view.name: view.plan for view in program.views if view.plan is not None}
+    # The rows of a recursive view are compared as wholes, so nobody else who reads it has to be asked.
+    recursive = [plans.pop(name) for name in sorted(recursion.declared(program))]
+    for plan in recursive:
+        _visit(plan, set(range(len(plan.schema))), plans, compared)
     for view in program.views:
-        if view.plan is not None:
+        if view.name in plans:
             used = set() if view.emit_final is None else {view.emit_final}
+            assert view.plan is not None
             _visit(view.plan, used, plans, compared)
     result = {}
     for table in program.tables:
@@ -44,7 +50,8 @@ def _visit(node: Node, used: set[int], plans: dict[str, Node], compared: dict[st
     if isinstance(node, Scan):
         compared.setdefault(node.table, set()).update(used)
     elif isinstance(node, ViewScan):
-        _visit(plans[node.view], used, plans, compared)
+        if node.view in plans:
+            _visit(plans[node.view], used, plans, compared)
     elif isinstance(node, Project):
         below: set[int] = set()
         for i, expr in enumerate(node.exprs):

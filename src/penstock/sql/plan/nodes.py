@@ -217,10 +217,14 @@ class Unnest:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ViewScan:
-    """The rows of another view of the program, by its canonical name; planned once and shared."""
+    """The rows of another view of the program, by its canonical name; planned once and shared.
+
+    early: it stands before the view's own statement, in the recursion that leads to it.
+    """
 
     view: str
     schema: Schema
+    early: bool = False
 
 
 Node: TypeAlias = (
