@@ -1,0 +1,1 @@
+from tests.conformance.ubiops.cases.pipeline_requests import *
