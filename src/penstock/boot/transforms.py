@@ -8,10 +8,14 @@ from collections.abc import Mapping
 
 from penstock.ports.transform import TransformKind
 from penstock.transform.project import ProjectTransform
+from penstock.transform.wrangle import WrangleTransform
 
 __all__ = ["TRANSFORMS"]
 
-_ALL: tuple[TransformKind, ...] = (ProjectTransform(),)
+_ALL: tuple[TransformKind, ...] = (
+    ProjectTransform(),
+    WrangleTransform(),
+)
 
 TRANSFORMS: Mapping[str, TransformKind] = {kind.name: kind for kind in _ALL}
 """Transforms by name."""

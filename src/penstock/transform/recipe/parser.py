@@ -69,34 +69,42 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """A recipe that was read. loaded: directives of users that it names; there are none."""
+    """A recipe that was read, without what could not be.
+
+    loaded: directives of users that it names. problems: what is wrong, by line.
+    """
 
     body: tuple[Call | Block, ...]
     loaded: tuple[str, ...]
+    problems: tuple[RecipeInvalid, ...]
 
 
 def parse(recipe: str, known: Callable[[str], bool]) -> Recipe:
-    """Read a recipe in any mixture of both syntaxes. Raises: RecipeInvalid with the line."""
-    return _Parser(rewritten(recipe, known)).run()
+    """Read a recipe in any mixture of both syntaxes. known: whether a name is a directive's."""
+    problems: list[RecipeInvalid] = []
+    return _Parser(rewritten(recipe, known, problems), problems).run()
 
 
 class _Parser:
     """All statements of one recipe."""
 
-    def __init__(self, lines: Iterable[tuple[int, str]]) -> None:
+    def __init__(self, lines: Iterable[tuple[int, str]], problems: list[RecipeInvalid]) -> None:
         self._loaded: list[str] = []
         self._body: list[list[Call | Block]] = [[]]
         self._open: list[tuple[list[Branch], str | None, int]] = []
         self._lines = lines
+        self._problems = problems
 
     def run(self) -> Recipe:
-        last = 0
         for line, text in self._lines:
-            last = line
-            self._statement(line, text)
+            try:
+                self._statement(line, text)
+            except RecipeInvalid as error:
+                self._problems.append(error)
         if self._open:
-            raise RecipeInvalid(f"At line {self._open[-1][2]}: the block is not closed", last)
-        return Recipe(tuple(self._body[0]), tuple(self._loaded))
+            line = self._open[-1][2]
+            self._problems.append(RecipeInvalid(f"At line {line}: the block is not closed", line))
+        return Recipe(tuple(self._body[0]), tuple(self._loaded), tuple(self._problems))
 
     def _statement(self, line: int, text: str) -> None:
         tokens = lex(text, line)

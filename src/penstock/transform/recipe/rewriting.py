@@ -72,14 +72,19 @@ def quoted(text: str | None) -> str:
     return f'"{text}"' if "'" in text else f"'{text}'"
 
 
-def rewritten(recipe: str, known: Callable[[str], bool]) -> Iterator[Line]:
+def rewritten(recipe: str, known: Callable[[str], bool], problems: list[RecipeInvalid]) -> Iterator[Line]:
     """Yield the statements of a recipe in new syntax, each with its line number; comments and blanks are left out.
 
-    known: whether a name is a directive's; tells where a second statement on a line begins.
-    Raises: RecipeInvalid.
+    known: whether a name is a directive's; tells where a second statement on a line begins. problems: gets what is wrong
+    with statements, which are left out.
     """
     for number, text in _statements(recipe, known):
-        yield number, _rewrite(text, number)
+        try:
+            line = _rewrite(text, number)
+        except RecipeInvalid as error:
+            problems.append(error)
+            continue
+        yield number, line
 
 
 _OPEN: Final = re.compile(r"\b(?:exp|prop)\s*:\s*\{")
@@ -263,7 +268,7 @@ _OLD: Final[dict[str, Callable[[str, _Words], str]]] = {
     "format-unix-timestamp": _shape("CR"),
     "quantize": _shape("CCX"),
     "find-and-replace": _find_and_replace,
-    "parse-as-csv": _shape("CQw"),
+    "parse-as-csv": _shape("Cqw"),
     "parse-as-json": _shape("Cw"),
     "parse-as-avro": _shape("CWWw"),
     "parse-as-protobuf": _shape("CWQw"),

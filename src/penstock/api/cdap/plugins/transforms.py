@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from penstock.api.cdap.plugins.plugin import Does, Plugin, Role, optional
+from penstock.api.cdap.plugins.plugin import Does, Plugin, Property, Role, optional, required, text
 
 __all__ = ["PLUGINS"]
 
@@ -20,5 +20,25 @@ PLUGINS = (
         ),
         "Drops, keeps, converts and renames fields.",
         "io.cdap.plugin.transform.ProjectionTransform",
+    ),
+    Plugin(
+        "Wrangler",
+        "transform",
+        "wrangler-transform",
+        Does(Role.TRANSFORM, "wrangle"),
+        (
+            optional("field", "The field to wrangle, * for all, # for the record.", default="*"),
+            Property("expressionLanguage", choices=("jexl", "sql"), description="The language of the precondition."),
+            optional("precondition", "Records for which this expression is true are dropped."),
+            optional("preconditionSQL", "Records for which this SQL condition is false are dropped."),
+            optional("directives", "The recipe."),
+            text("udd", "Names of users' own directives."),
+            text("workspaceId", "Where the recipe was made."),
+            optional("on-error", "fail-pipeline, send-to-error-port or skip-error."),
+            text("threshold", "Not used."),
+            required("schema", "The schema of the output."),
+        ),
+        "Changes records by a recipe of directives.",
+        "io.cdap.wrangler.Wrangler",
     ),
 )
