@@ -337,5 +337,6 @@ def _make_writable(function: Callable[..., object], path: str, info: object) -> 
     try:
         os.chmod(Path(path).parent, 0o700)
         function(path)
-    except OSError:
+    except (OSError, TypeError):
+        # Gone already, or, if it was to be opened, not to be had: `function` then takes more than a path.
         return

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -81,9 +82,16 @@ def task(
     } | more
 
 
-@pytest_asyncio.fixture
-async def wire(tmp_path: Path) -> AsyncIterator[Wire]:
-    async with compose(Settings(data=tmp_path / "data"), (DIALECT,)) as app:
+@asynccontextmanager
+async def connected(data: Path) -> AsyncIterator[Wire]:
+    """Serve this dialect from a directory."""
+    async with compose(Settings(data=data), (DIALECT,)) as app:
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://kfp", timeout=30) as client:
             yield Wire(client)
+
+
+@pytest_asyncio.fixture
+async def wire(tmp_path: Path) -> AsyncIterator[Wire]:
+    async with connected(tmp_path / "data") as made:
+        yield made

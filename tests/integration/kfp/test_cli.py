@@ -37,7 +37,7 @@ def test_runs_are_listed_followed_shown_and_retried(tmp_path: Path) -> None:
             return result.output
 
         assert said("logs", "mine", "-f").splitlines() == ["good | fine", "bad | broken"]
-        assert id[:18] in said("list")
+        assert id[:13] in said("list")
         shown = said("show", id[:13])
         assert re.search(r"mine\s+failed", shown)
         assert "2/2 steps" in shown

@@ -46,6 +46,8 @@ def decode_json(raw: bytes, shape: Any = object) -> object:
         raise Invalid(f"the body does not have the expected shape: {message}", at=pointer) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Invalid(f"the body is not JSON: {error}", hint="send one JSON document in UTF-8") from None
+    except RecursionError:
+        raise Invalid("the body's values are nested too deep to be read") from None
 
 
 def _locate(message: str) -> tuple[str, str | None]:
