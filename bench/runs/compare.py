@@ -18,14 +18,18 @@ LIMIT_S = 1800
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """An orchestrator: what is installed, and the program that measures it."""
+    """An orchestrator: what packages are installed, and the program that measures it."""
 
     name: str
-    package: str
+    packages: tuple[str, ...]
     program: str
 
 
-PEERS = (Peer("luigi", "luigi>=3.6", "luigi_peer.py"), Peer("prefect", "prefect>=3.1", "prefect_peer.py"))
+PEERS = (
+    Peer("luigi", ("luigi>=3.6",), "luigi_peer.py"),
+    # Later releases ask for a FastAPI that refuses what their server declares.
+    Peer("prefect", ("prefect>=3.1,<3.5", "fastapi<0.116"), "prefect_peer.py"),
+)
 
 
 def measure_peer(peer: Peer, steps: int, rounds: int) -> dict[str, object]:
@@ -51,7 +55,7 @@ def _environment(peer: Peer) -> Path:
     python, mark = home / "bin" / "python", home / "installed"
     if not mark.exists():
         venv.create(home, with_pip=True, clear=True)
-        install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", peer.package]
+        install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *peer.packages]
         subprocess.run(install, check=True, capture_output=True, text=True)
         mark.touch()
     return python
