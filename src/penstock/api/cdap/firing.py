@@ -21,10 +21,8 @@ from penstock.api.cdap.constraints import Facts, decide
 from penstock.api.cdap.entities import Program, program_in
 from penstock.api.cdap.history import ACTIVE, ORIGIN, STATUS, face_of, runs_of_program
 from penstock.api.cdap.kinds import JOB, SCHEDULE, WATCH, Cause, JobBody, ScheduleBody, WatchBody
-from penstock.api.cdap.launching import prepare
 from penstock.api.cdap.names import type_of_name
 from penstock.api.cdap.schedules import LAUNCHER, members
-from penstock.api.cdap.triggering import passed_on
 from penstock.kernel.errors import AlreadyExists, NotFound, PenstockError
 from penstock.kernel.events import LogEvent
 from penstock.kernel.ids import TriggerId
@@ -271,6 +269,10 @@ async def _start(services: Services, program: Program, schedule: Document[Schedu
     times = [cause.at_us for cause in job.causes if cause.run is None]
     if times:
         arguments[LOGICAL_START] = str(max(times) // 1000)
+    # Imported here: a server that starts has no need of pipelines and plugins yet.
+    from penstock.api.cdap.launching import prepare
+    from penstock.api.cdap.triggering import passed_on
+
     token = await passed_on(services, schedule.body, job.causes)
     submission = await prepare(services, program, arguments, started_by=f"schedule {schedule.body.name}", token=token)
     submission.key = "schedule {} {}".format(
