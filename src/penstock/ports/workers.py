@@ -163,6 +163,10 @@ class WorkerPools(Protocol):
         """End a pool: its workers are killed, its requests fail. Nothing happens if there is none."""
         ...
 
+    def waiting(self, pool: str) -> int:
+        """Return how many requests wait in a pool; 0 if there is none."""
+        ...
+
     def status(self, pool: str) -> PoolStatus | None:
         """Return how a pool is; None if there is none."""
         ...

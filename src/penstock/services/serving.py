@@ -109,6 +109,10 @@ class Serving:
         record = await self._store.get(POOL_KIND, pool)
         return _decode_spec(record.body) if record else None
 
+    def waiting(self, pool: str) -> int:
+        """Return how many requests wait in a pool; 0 if there is none."""
+        return self._pools.waiting(pool)
+
     def status(self, pool: str) -> PoolStatus | None:
         """Return how a pool is; None if there is none."""
         return self._pools.status(pool)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from penstock.api.ubiops.served import PIPELINE_KIND, Served
@@ -36,7 +37,7 @@ def asked(
     is_pipeline = served.kind == PIPELINE_KIND
     context: dict[str, Value] = {
         "request_mode": "express" if is_direct else "batch",
-        "user_id": str(uuid.uuid5(uuid.NAMESPACE_URL, caller)),
+        "user_id": _user_id(caller),
         "pipeline_id": served.owner_id if is_pipeline else None,
         "pipeline_version_id": served.version_id if is_pipeline else None,
         "pipeline_object_id": None,
@@ -69,11 +70,9 @@ def asked(
 def check_room(services: Services, served: Served, count: int) -> None:
     """Refuse requests that would find a queue full. Raises: Exhausted."""
     for pool, limit, name in served.queues:
-        status = services.serving.status(pool)
-        if status is not None and status.waiting + count > limit:
-            raise Exhausted(
-                f"The queue of {name} is full: {status.waiting} requests wait, and maximum_queue_size is {limit}"
-            )
+        waiting = services.serving.waiting(pool)
+        if waiting + count > limit:
+            raise Exhausted(f"The queue of {name} is full: {waiting} requests wait, and maximum_queue_size is {limit}")
 
 
 def asked_all(
@@ -81,3 +80,8 @@ def asked_all(
 ) -> list[Submission]:
     """Return the submissions of a batch."""
     return [asked(services, served, item, caller=caller, timeout_s=timeout_s, is_direct=False) for item in items]
+
+
+@lru_cache(maxsize=1024)
+def _user_id(caller: str) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, caller))

@@ -85,6 +85,7 @@ class Crew:
     """The workers of one spec.
 
     Attributes:
+        waiting_count: requests that wait.
         spec: what they are made of. inspection: what a worker found in the code, once one has started.
     """
 
@@ -93,7 +94,7 @@ class Crew:
         self.inspection: Inspection | None = None
         self._around = around
         self._waiting: tuple[deque[Request], deque[Request]] = (deque(), deque())
-        self._waiting_count = 0
+        self.waiting_count = 0
         self._running: dict[int, Request] = {}
         self._instances: list[_Instance] = []
         self._idle: list[WorkerLink] = []
@@ -110,17 +111,17 @@ class Crew:
 
     def submit(self, request: Request) -> None:
         """Take a request in; a full queue fails it at once."""
-        if self._waiting_count >= self.spec.queue_limit and not self._idle:
+        if self.waiting_count >= self.spec.queue_limit and not self._idle:
             limit = self.spec.queue_limit
             self._settle(request, Failure(Cause.FAILED, f"The queue is full: {limit} requests wait already"))
             return
-        if self._idle and not self._waiting_count:
+        if self._idle and not self.waiting_count:
             self._hand(self._idle.pop(), request)
             return
         self._waiting[0 if request.is_urgent else 1].append(request)
-        self._waiting_count += 1
+        self.waiting_count += 1
         self._dispatch()
-        if self._waiting_count:
+        if self.waiting_count:
             self._staff()
 
     def cancel(self, request: Request, reason: str) -> None:
@@ -129,7 +130,7 @@ class Crew:
             return
         request.is_over = True
         if request.link is None:
-            self._waiting_count -= 1
+            self.waiting_count -= 1
         else:
             self._running.pop(request.number, None)
             self._kill(request.link, f"the request was ended: {reason}")
@@ -142,12 +143,12 @@ class Crew:
     @property
     def is_empty(self) -> bool:
         """Whether no worker and no request is left."""
-        return not (self._instances or self._running or self._waiting_count)
+        return not (self._instances or self._running or self.waiting_count)
 
     def status(self) -> PoolStatus:
         """Return how the pool is."""
         instances = tuple(self._shown(instance) for instance in self._instances)
-        waiting, running = self._waiting_count, len(self._running)
+        waiting, running = self.waiting_count, len(self._running)
         counts = self._counts
         return PoolStatus(
             instances, waiting, running, counts["completed"], counts["failed"], counts["restarts"], self._message
@@ -173,7 +174,7 @@ class Crew:
         waiting = [request for queue in self._waiting for request in queue if not request.is_over]
         for queue in self._waiting:
             queue.clear()
-        self._waiting_count = 0
+        self.waiting_count = 0
         for instance in list(self._instances):
             self._end_if_idle(instance)
         return waiting
@@ -223,12 +224,12 @@ class Crew:
     # Inside: who answers what.
 
     def _dispatch(self) -> None:
-        while self._idle and self._waiting_count:
+        while self._idle and self.waiting_count:
             queue = self._waiting[0] or self._waiting[1]
             request = queue.popleft()
             if request.is_over:
                 continue
-            self._waiting_count -= 1
+            self.waiting_count -= 1
             self._hand(self._idle.pop(), request)
 
     def _hand(self, link: WorkerLink, request: Request) -> None:
@@ -306,7 +307,7 @@ class Crew:
                     self._end_if_idle(instance)
             return
         self._idle.append(link)
-        if self._waiting_count:
+        if self.waiting_count:
             self._dispatch()
 
     # Inside: how many there are.
@@ -316,12 +317,12 @@ class Crew:
             return
         starting = sum(instance.start is not None for instance in self._instances)
         wanted = self.spec.min_instances - len(self._instances)
-        if self._waiting_count:
+        if self.waiting_count:
             waited = time.monotonic() - self._oldest()
             if not self._instances:
                 wanted = max(wanted, 1)
             elif waited >= GROW_S:
-                needed = -(-self._waiting_count // self.spec.processes) - starting
+                needed = -(-self.waiting_count // self.spec.processes) - starting
                 wanted = max(wanted, min(needed, self.spec.max_instances - len(self._instances)))
             if wanted <= 0 and len(self._instances) < self.spec.max_instances:
                 self._look_again(max(GROW_S - waited, 0.01) if waited < GROW_S else GROW_S)
@@ -372,7 +373,7 @@ class Crew:
         waiting = [request for queue in self._waiting for request in queue if not request.is_over]
         for queue in self._waiting:
             queue.clear()
-        self._waiting_count = 0
+        self.waiting_count = 0
         cause = Cause.FAILED if isinstance(error, Invalid | TimedOut) else Cause.ERRORED
         for request in waiting:
             self._settle(request, Failure(cause, f"The deployment cannot be started: {error.message.splitlines()[0]}"))
@@ -438,7 +439,7 @@ class Crew:
             _log.warning(LogEvent.WORKER_ENDED, pool=self.spec.id, pid=link.pid, reason=why)
         if link.busy_with is not None and (request := self._running.pop(link.busy_with, None)) is not None:
             self._settle(request, Failure(Cause.FAILED, f"The worker of this request ended: {why}", code))
-        if self._waiting_count:
+        if self.waiting_count:
             self._staff()
 
     def _busy_id(self, link: WorkerLink) -> str | None:

@@ -126,6 +126,11 @@ class WarmPools:
         for retired in [retired for retired in self._retired if retired.spec.id == pool]:
             retired.end("the version was deleted")
 
+    def waiting(self, pool: str) -> int:
+        """Return how many requests wait in a pool."""
+        crew = self._crews.get(pool)
+        return crew.waiting_count if crew else 0
+
     def status(self, pool: str) -> PoolStatus | None:
         """Return how a pool is."""
         crew = self._crews.get(pool)

@@ -42,8 +42,8 @@ from penstock.services.runs.brief_record import (
 )
 from penstock.services.runs.machines import Plan, check_plan, decode_plan, machine_of, plan_digest
 from penstock.services.runs.pump import Surroundings
-from penstock.services.runs.record import GRAPH_KIND, RUN_KIND, Run, read_run
-from penstock.services.runs.submission import Submission, first_record
+from penstock.services.runs.record import GRAPH_KIND, RUN_KIND, Run, RunBody, read_run
+from penstock.services.runs.submission import Submission
 
 __all__ = ["BriefRuns"]
 
@@ -203,10 +203,19 @@ class BriefRuns:
             self._plans[digest] = submission.graph
         at = self._clock.now()
         id = submission.id or RunId(self.new_id())
-        run, _ = first_record(submission, id, digest, at)
-        run.body.durability = durability
-        run.body.keep = submission.keep
-        return run
+        body = RunBody(
+            title=submission.title,
+            origin=submission.origin,
+            graph=digest,
+            inputs=submission.inputs,
+            facts={"run.id": id, **submission.facts},
+            durability=durability,
+            retention_s=submission.retention.age_s,
+            labels=submission.labels,
+            columns=submission.columns,
+            keep=submission.keep,
+        )
+        return Run(id, submission.scope, None, at, at, body)
 
     def _begin(self, run: Run, plan: Plan) -> BriefPump:
         pump = BriefPump(run, machine_of(plan), self._around, self._intents, self._finished)
