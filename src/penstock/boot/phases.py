@@ -10,10 +10,19 @@ from penstock.boot.transforms import TRANSFORMS
 from penstock.connect.actions.files import FileCopy, FileDelete, FileMake, FileMark, FileMove
 from penstock.connect.actions.mail import MailRefused
 from penstock.connect.actions.requests import ArgumentsRequest, CallRequest
+from penstock.connect.records.datasets import (
+    KeyValueSink,
+    KeyValueSource,
+    PartitionSink,
+    PartitionSource,
+    TableSink,
+    TableSource,
+)
 from penstock.connect.records.file_sink import FileSink
 from penstock.connect.records.file_source import FileSource
 from penstock.connect.records.nothing import NothingSink
 from penstock.connect.records.places import Places
+from penstock.connect.records.sheets import SheetSource
 from penstock.services.phases.kit import PhaseKit
 from penstock.transform.condition import ExpressionCondition, ExpressionPredicates
 
@@ -22,8 +31,10 @@ __all__ = ["PHASES"]
 _PLACES = Places.parse(os.environ.get("PENSTOCK_BUCKETS", ""))
 
 PHASES = PhaseKit(
-    sources=PhaseKit.by_name((FileSource(_PLACES),)),
-    sinks=PhaseKit.by_name((FileSink(_PLACES), NothingSink())),
+    sources=PhaseKit.by_name(
+        (FileSource(_PLACES), KeyValueSource(), PartitionSource(), SheetSource(_PLACES), TableSource())
+    ),
+    sinks=PhaseKit.by_name((FileSink(_PLACES), KeyValueSink(), NothingSink(), PartitionSink(), TableSink())),
     transforms=TRANSFORMS,
     actions=PhaseKit.by_name(
         (

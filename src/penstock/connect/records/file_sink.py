@@ -21,7 +21,7 @@ from penstock.kernel.datepatterns import PatternInvalid, date_pattern
 from penstock.ports.records import RecordSink, WriteFailed
 from penstock.ports.transform import Finding, Surroundings
 
-__all__ = ["FileSink", "fit_to_schema"]
+__all__ = ["DirectorySink", "FileSink", "fit_to_schema"]
 
 _FORMATS = ("avro", "csv", "delimited", "json", "orc", "parquet", "tsv")
 
@@ -61,10 +61,10 @@ class FileSink:
         if properties.get("suffix"):
             target = target / date_pattern(properties["suffix"]).print_millis(surroundings.logical_start_ms)
         declared = parse_schema(properties["schema"]) if properties.get("schema") else schema
-        return _Directory(target, (properties.get("format") or "csv").lower(), declared, properties, surroundings)
+        return DirectorySink(target, (properties.get("format") or "csv").lower(), declared, properties, surroundings)
 
 
-class _Directory:
+class DirectorySink:
     """An output directory in the making."""
 
     def __init__(
