@@ -20,8 +20,10 @@ from penstock.api.shared.operation import Later, Operation
 from penstock.api.ubiops import auth, errors, kinds
 from penstock.api.ubiops.names import CONDITION, FUNCTION
 from penstock.kernel.runs import Result
+from penstock.kernel.triggers import Firing
 from penstock.kernel.values import Value
 from penstock.ports.executor import Task
+from penstock.services.runs.submission import Submission
 from penstock.services.services import Services
 
 __all__ = ["DIALECT"]
@@ -39,6 +41,12 @@ async def _beside(services: Services) -> AsyncIterator[None]:
 
     async with beside.opened(services):
         yield
+
+
+async def _launch(services: Services, document: str, firing: Firing) -> Submission | None:
+    from penstock.api.ubiops.launching import launch
+
+    return await launch(services, document, firing)
 
 
 def _compute(spec: Value, task: Task) -> Result:
@@ -61,6 +69,7 @@ DIALECT = Dialect(
     error_body=errors.error_body,
     authenticate=auth.authenticate,
     kinds=kinds.ALL,
+    launcher=_launch,
     functions={FUNCTION: _compute, CONDITION: _decide},
     beside=_beside,
     aliases=(("/v2", "/v2.1"),),

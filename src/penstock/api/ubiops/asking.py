@@ -30,10 +30,17 @@ def direct_timeouts(served: Served) -> tuple[int, int]:
 
 
 def asked(
-    services: Services, served: Served, data: Value, *, caller: str, timeout_s: int, is_direct: bool
+    services: Services,
+    served: Served,
+    data: Value,
+    *,
+    caller: str,
+    timeout_s: int,
+    is_direct: bool,
+    id: RunId | None = None,
 ) -> Submission:
-    """Return the submission of one request. caller: an e-mail address, or `SERVICE`."""
-    id = RunId(services.runs.brief.new_id())
+    """Return the submission of one request. caller: an e-mail address, or `SERVICE`. id: if it is known before."""
+    id = id or RunId(services.runs.brief.new_id())
     is_pipeline = served.kind == PIPELINE_KIND
     context: dict[str, Value] = {
         "request_mode": "express" if is_direct else "batch",

@@ -117,6 +117,14 @@ class BriefRuns:
         self._intents.begin(run.id, encode_pending(run))
         return self._begin(run, submission.graph)
 
+    async def submit(self, submission: Submission) -> Run:
+        """Accept a run, once: one whose id is known already is returned as it is. Durability `ENDS`. Raises: Invalid."""
+        if submission.id is not None:
+            with suppress(NotFound):
+                return (await self.get(submission.id))[0]
+        (run,) = await self.submit_all([submission])
+        return run
+
     async def submit_all(self, submissions: Sequence[Submission]) -> list[Run]:
         """Accept runs, all or none; they are on disk when this returns. Durability `ENDS`. Raises: Invalid."""
         runs = [await self._make(submission, Durability.ENDS) for submission in submissions]

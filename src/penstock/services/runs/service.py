@@ -21,6 +21,7 @@ from penstock.kernel.events import LogEvent
 from penstock.kernel.graph import Graph
 from penstock.kernel.ids import RunId
 from penstock.kernel.instants import unix_us
+from penstock.kernel.network import Network
 from penstock.kernel.policies import Durability
 from penstock.kernel.query import AllOf, Cursor, IndexValue, Order, Predicate, Query
 from penstock.kernel.records import Delete, DropStream, Insert, Write
@@ -154,8 +155,12 @@ class Runs:
     async def submit(self, submission: Submission) -> Run:
         """Store a run and begin it when its turn comes. It is on disk when this returns.
 
+        A network becomes a brief run, and keeps its place in no queue.
+
         Raises: Invalid if the graph or an input is wrong; Exhausted if too many runs wait.
         """
+        if isinstance(submission.graph, Network):
+            return await self._brief.submit(submission)
         check_columns(submission.columns)
         if submission.key is not None and (found := await self.find(submission.scope, submission.key)):
             return found
