@@ -164,6 +164,18 @@ def test_a_secret_that_was_put_is_listed_without_its_text_and_lies_nowhere_in_cl
     assert kept == []
 
 
+def test_a_server_is_ready_without_handlers_and_without_what_only_people_look_at() -> None:
+    program = """
+import sys
+import penstock.cli.app, penstock.cli.serve, penstock.boot.serve
+api = [name for name in sys.modules if name.startswith("penstock.api.")]
+print(*[name for name in api if name.endswith(".operations") or ".handlers" in name], *{"rich"} & set(sys.modules))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert done.stdout.split() == []
+
+
 def test_logs_are_json_on_request(tmp_path: Path) -> None:
     import json
 
