@@ -118,7 +118,7 @@ class BriefRuns:
         return self._begin(run, submission.graph)
 
     async def submit(self, submission: Submission) -> Run:
-        """Accept a run, once: one whose id is known already is returned as it is. Durability `ENDS`. Raises: Invalid."""
+        """Accept a run, once: one whose id is known already is returned as it is. Raises: Invalid."""
         if submission.id is not None:
             with suppress(NotFound):
                 return (await self.get(submission.id))[0]
