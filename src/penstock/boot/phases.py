@@ -10,6 +10,7 @@ from penstock.boot.transforms import TRANSFORMS
 from penstock.connect.actions.files import FileCopy, FileDelete, FileMake, FileMark, FileMove
 from penstock.connect.actions.mail import MailRefused
 from penstock.connect.actions.requests import ArgumentsRequest, CallRequest
+from penstock.connect.records.databases import DatabaseAction, DatabaseArguments, DatabaseSink, DatabaseSource
 from penstock.connect.records.datasets import (
     KeyValueSink,
     KeyValueSource,
@@ -32,14 +33,25 @@ _PLACES = Places.parse(os.environ.get("PENSTOCK_BUCKETS", ""))
 
 PHASES = PhaseKit(
     sources=PhaseKit.by_name(
-        (FileSource(_PLACES), KeyValueSource(), PartitionSource(), SheetSource(_PLACES), TableSource())
+        (
+            DatabaseSource(),
+            FileSource(_PLACES),
+            KeyValueSource(),
+            PartitionSource(),
+            SheetSource(_PLACES),
+            TableSource(),
+        )
     ),
-    sinks=PhaseKit.by_name((FileSink(_PLACES), KeyValueSink(), NothingSink(), PartitionSink(), TableSink())),
+    sinks=PhaseKit.by_name(
+        (DatabaseSink(), FileSink(_PLACES), KeyValueSink(), NothingSink(), PartitionSink(), TableSink())
+    ),
     transforms=TRANSFORMS,
     actions=PhaseKit.by_name(
         (
             ArgumentsRequest(),
             CallRequest(),
+            DatabaseAction(),
+            DatabaseArguments(),
             FileCopy(_PLACES),
             FileDelete(_PLACES),
             FileMake(_PLACES),
