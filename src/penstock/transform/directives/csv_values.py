@@ -278,30 +278,43 @@ def _is_header(record: list[str | None]) -> bool:
 
 def _read_plain(texts: pa.Array, delimiter: str, hard: Mask) -> list[tuple[Any, list[pa.Array]]]:
     """Read the texts that Arrow reads the same; mark the others as hard. Returns: members and columns, by width."""
-    special = to_mask(pc.match_substring_regex(texts, "[\r\n]"))
-    quoted = to_mask(pc.match_substring(texts, '"'))
-    if len(delimiter.encode()) > 1 or delimiter in '"\r\n':
+    if len(delimiter.encode()) > 1 or delimiter in "\"\r\n":
         hard[:] = True
         return []
+    everywhere = np.arange(len(texts))
+    body = _body(texts)
+    if not any(body.find(mark) >= 0 for mark in (b"\n", b"\r", b'"')):
+        return _by_width(texts, everywhere, delimiter)
+    special = to_mask(pc.match_substring_regex(texts, "[\r\n]"))
+    quoted = to_mask(pc.match_substring(texts, '"'))
     if quoted.any():
         cell = f'(?:"(?:[^"]|"")*"|[^"{re.escape(delimiter)}]*)'
         shape = f"^{cell}(?:{re.escape(delimiter)}{cell})*$"
         special |= quoted & ~to_mask(pc.match_substring_regex(texts, shape))
     hard[:] = special
-    easy = np.flatnonzero(~special)
-    if not len(easy):
-        return []
     plain = np.flatnonzero(~special & ~quoted)
-    parts = _by_width(take(texts, plain) if len(plain) < len(texts) else texts, plain, delimiter)
+    parts = _by_width(take(texts, plain), plain, delimiter) if len(plain) else []
     careful = np.flatnonzero(~special & quoted)
     if len(careful):
         parts += _read_quoted(take(texts, careful), careful, delimiter, hard)
     return parts
 
 
+def _body(texts: pa.Array) -> bytes:
+    """Return the bytes of all texts one behind the other."""
+    offsets = np.frombuffer(texts.buffers()[1], np.int32)[texts.offset : texts.offset + len(texts) + 1]
+    body: bytes = texts.buffers()[2].slice(int(offsets[0]), int(offsets[-1] - offsets[0])).to_pybytes()
+    return body
+
+
 def _by_width(texts: pa.Array, members: Any, delimiter: str) -> list[tuple[Any, list[pa.Array]]]:
     if not len(members):
         return []
+    width = texts[0].as_py().count(delimiter) + 1
+    try:
+        return [(members, _columns(texts, width, delimiter, quotes=False))]
+    except pa.ArrowInvalid:
+        pass  # not all have the width of the first
     counts = pc.count_substring(texts, delimiter).to_numpy(zero_copy_only=False)
     parts: list[tuple[Any, list[pa.Array]]] = []
     widths = np.unique(counts)
@@ -327,6 +340,8 @@ def _read_quoted(texts: pa.Array, members: Any, delimiter: str, hard: Mask) -> l
 
 def _columns(texts: pa.Array, width: int, delimiter: str, *, quotes: bool) -> list[pa.Array]:
     if width == 1 and not quotes:
+        if pc.any(pc.match_substring(texts, delimiter)).as_py():
+            raise pa.ArrowInvalid("the texts have more cells")
         return [texts]
     joined = pc.binary_join_element_wise(texts, "\n", "")
     buffers = joined.buffers()

@@ -163,17 +163,20 @@ def _shuffle(value: str) -> str:
     return "".join(out)
 
 
+_GROUPS: Final = tuple(
+    group for lower in (_CONSONANTS, _VOWELS, _DIGITS) for group in dict.fromkeys((lower, lower.upper()))
+)
+
+
 def _classes() -> Any:
-    table = np.zeros(256, dtype=np.int8)
-    for number, group in enumerate((_CONSONANTS, _VOWELS, _DIGITS), 1):
-        for char in group:
-            table[ord(char)] = number
-            if char.isalpha():
-                table[ord(char.upper())] = number + 10
+    table = np.zeros(256, dtype=np.int32)
+    for number, group in enumerate(_GROUPS, 1):
+        table[np.frombuffer(group.encode(), np.uint8)] = number
     return table
 
 
 _CLASS: Final = _classes()
+"""For each byte, which group of characters it is of; 0 for none."""
 
 
 def _shuffle_column(data: pa.Array) -> pa.Array | None:
@@ -181,23 +184,21 @@ def _shuffle_column(data: pa.Array) -> pa.Array | None:
     values, offsets = _bytes_of(data)
     if not len(values):
         return data
-    if values.max() > 127:
+    if values.max() > 127 or len(values) >= 1 << 30:
         return None
     kinds = _CLASS[values]
-    counted = np.cumsum(kinds > 0)
-    before = np.concatenate([[0], counted])[offsets[:-1]]
-    place = counted - 1 - np.repeat(before, np.diff(offsets))
+    counted = np.cumsum(kinds > 0, dtype=np.int32)
+    before = np.concatenate([np.zeros(1, dtype=np.int32), counted])[offsets[:-1]]
+    place = counted - np.repeat(before + 1, np.diff(offsets))
     longest = int(place.max(initial=0)) + 1
     drawn = draws(0, longest)
     if any((drawn - drawn % bound + (bound - 1) >= 1 << 31).any() for bound in (20, 6, 10)):
         return None  # a draw that the generator throws away would shift the rest
-    out = values.copy()
-    for number, group in enumerate((_CONSONANTS, _VOWELS, _DIGITS), 1):
-        letters = np.frombuffer(group.encode(), np.uint8)
-        for kind, chosen in ((number, letters), (number + 10, np.frombuffer(group.upper().encode(), np.uint8))):
-            hit = kinds == kind
-            if hit.any():
-                out[hit] = chosen[drawn[place[hit]] % len(group)]
+    table = np.zeros((len(_GROUPS) + 1, longest), dtype=np.uint8)
+    for number, group in enumerate(_GROUPS, 1):
+        table[number] = np.frombuffer(group.encode(), np.uint8)[drawn % len(group)]
+    place[place < 0] = 0
+    out = np.where(kinds > 0, table.reshape(-1)[kinds * longest + place], values)
     return _strings_of(out, offsets, data)
 
 
