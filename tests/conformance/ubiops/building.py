@@ -108,9 +108,7 @@ class Bench:
     def upload(self, name: str, files: Mapping[str, str | bytes] | bytes, version: str = "v1") -> Any:
         """Send code and wait for what becomes of it; returns the revision."""
         content = files if isinstance(files, bytes) else zipped(files)
-        made = self.api.revisions_file_upload(
-            self.project, name, version, file=self.file(content), _progress_bar=False
-        )
+        made = self.api.revisions_file_upload(self.project, name, version, file=self.file(content), _progress_bar=False)
 
         def built() -> Any:
             found = self.api.revisions_get(self.project, name, made.revision, version)

@@ -1,1 +1,1 @@
-from tests.conformance.ubiops.cases.pipeline_requests import *
+from tests.conformance.ubiops.cases.pipeline_requests import *  # noqa: F403

@@ -1,1 +1,1 @@
-from tests.conformance.ubiops.cases.resources import *
+from tests.conformance.ubiops.cases.resources import *  # noqa: F403

@@ -1,0 +1,1 @@
+from tests.conformance.ubiops.cases.access import *  # noqa: F403

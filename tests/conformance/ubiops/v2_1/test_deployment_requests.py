@@ -1,0 +1,1 @@
+from tests.conformance.ubiops.cases.deployment_requests import *  # noqa: F403
