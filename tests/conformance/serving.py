@@ -24,8 +24,9 @@ Found = TypeVar("Found")
 class Server:
     """A server process on a data directory of its own."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, **variables: str) -> None:
         self.data = data
+        self.variables = variables
         self.port = "0"
         self.start()
 
@@ -33,7 +34,9 @@ class Server:
         """Start, and wait for the line that says so; a second time on the same port."""
         command = [os.environ["CONFORMANCE_SERVER"], "serve", "--port", self.port, "--data", str(self.data)]
         self.log = (self.data.parent / "server.log").open("a")
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log, text=True)
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=self.log, text=True, env={**os.environ, **self.variables}
+        )
         assert self.process.stdout is not None
         for line in self.process.stdout:
             if line.startswith(READY):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,9 @@ class CollectingFeed:
         self._take()
         assert size_bytes >= 0
         self.rows += len(changes)
+
+    def begins(self, place: Any) -> None:
+        json.dumps(place)
 
     def wait_s(self, duration_s: float) -> None:
         self._take()

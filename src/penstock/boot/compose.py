@@ -113,6 +113,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
                 phases=Phases(engine),
                 artifacts=Artifacts(stores.blobs),
                 started_at=clock.now(),
+                is_full=settings.edition == "full",
             )
         finally:
             await triggers.close()

@@ -38,6 +38,8 @@ class Settings:
         container_image: for steps that name no image; they are refused if it is not given.
         isolation: `auto` keeps steps within their directories as well as the machine can (bubblewrap, else Landlock);
             `none` lets them write wherever the server may.
+        edition: `full`, or `free`: then what some products keep for paying customers is refused as their free editions
+            refuse it, for clients that are to be tried against that face.
         stop_timeout_s: how long replies that still run may go on after the signal to stop.
         max_running_runs: most runs that are under way at once; further ones wait in the order of their coming.
         max_waiting_runs: most runs that wait; a further one is refused.
@@ -56,6 +58,7 @@ class Settings:
     container_program: str = ""
     container_image: str = ""
     isolation: str = "auto"
+    edition: str = "full"
     stop_timeout_s: int = 2
     max_running_runs: int = 200
     max_waiting_runs: int = 1_000_000
@@ -65,6 +68,8 @@ class Settings:
             raise Invalid(f"the port is {self.port}; it must lie between 0 and 65535")
         if self.max_running_runs < 1:
             raise Invalid(f"max_running_runs is {self.max_running_runs}; it must be 1 or more")
+        if self.edition not in ("full", "free"):
+            raise Invalid(f"the edition is {self.edition!r}; it must be full or free")
         if self.log_level not in ("debug", "info", "warning", "error"):
             raise Invalid(f"the log level is {self.log_level!r}; it must be debug, info, warning or error")
         if self.executor not in ("process", "container"):

@@ -44,3 +44,5 @@ class Services:
     phases: "Phases"
     artifacts: "Artifacts"
     started_at: datetime
+    is_full: bool = True
+    """Whether the server shows its full edition, or the face of free ones."""

@@ -171,14 +171,6 @@ def test_some_settings_are_fixed_while_storage_is_in_use(
     assert defaults == before | {"tracing_endpoint_jaeger": "127.0.0.1:6831"}
 
 
-def test_checkpoints_are_of_another_edition(make: Make) -> None:
-    """Row 54."""
-    with pytest.raises(FelderaAPIError) as refused:
-        make(PROGRAM).checkpoint()
-
-    assert (refused.value.status_code, refused.value.error_code) == (501, "EnterpriseFeature")
-
-
 def test_a_restart_begins_empty(started: Make) -> None:
     pipeline = started(PROGRAM)
     pipeline.input_json("t", {"x": 1})

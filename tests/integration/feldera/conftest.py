@@ -31,7 +31,7 @@ from penstock.store.memory import MemoryBlobs, MemoryStore
 from tests.integration.feldera.fake_engine import FakeEngine
 
 
-async def until(holds: Callable[[], bool], timeout_s: float = 3) -> None:
+async def until(holds: Callable[[], bool], timeout_s: float = 30) -> None:
     """Wait for a condition that nobody announces."""
     async with asyncio.timeout(timeout_s):
         while not holds():  # noqa: ASYNC110
@@ -41,7 +41,8 @@ async def until(holds: Callable[[], bool], timeout_s: float = 3) -> None:
 class Server:
     """What a test talks to. `restart` is a crash: the store stays, all else is made anew."""
 
-    def __init__(self, owner_key: str | None = None) -> None:
+    def __init__(self, owner_key: str | None = None, *, is_full: bool = True) -> None:
+        self.is_full = is_full
         self.owner_key = owner_key
         self.store = MemoryStore()
         self.engine = FakeEngine()
@@ -54,6 +55,7 @@ class Server:
         self.circuits = Circuits(documents, self.store, clock, self.engine)
         await self.circuits.open()
         services = Services(
+            is_full=self.is_full,
             clock=clock,
             store=self.store,
             blobs=MemoryBlobs(),
@@ -122,6 +124,15 @@ class Server:
 @pytest_asyncio.fixture
 async def server() -> AsyncIterator[Server]:
     made = Server()
+    await made.start()
+    yield made
+    await made.stop()
+
+
+@pytest_asyncio.fixture
+async def free_server() -> AsyncIterator[Server]:
+    """A server that shows the face of the free edition."""
+    made = Server(is_full=False)
     await made.start()
     yield made
     await made.stop()

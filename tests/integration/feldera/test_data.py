@@ -323,6 +323,6 @@ async def test_a_server_with_an_owner_key_wants_it(path: str) -> None:
 
 
 async def test_the_configuration_warms_the_engine(server: Server) -> None:
-    assert (await server.call("GET", "/config")).json()["edition"] == "Open source"
+    assert (await server.call("GET", "/config")).json()["edition"] == "Enterprise"
 
     assert server.engine.warmed == 1

@@ -187,12 +187,16 @@ async def test_a_stop_while_the_process_is_being_made_ends_stopped(server: Serve
     assert (await server.show())["deployment_error"] is None
 
 
-async def test_a_stop_with_a_checkpoint_is_of_another_edition(server: Server) -> None:
+async def test_the_free_edition_has_no_checkpoints(free_server: Server) -> None:
+    server = free_server
     await server.make(program=PROGRAM)
 
+    assert (await server.call("GET", "/config")).json()["edition"] == "Open source"
     assert code(await server.act("stop")) == (501, "EnterpriseFeature")
     assert code(await server.act("checkpoint")) == (501, "EnterpriseFeature")
     assert code(await server.act("activate")) == (501, "EnterpriseFeature")
+    tolerant = {"name": "q", "program_code": PROGRAM, "runtime_config": {"fault_tolerance": {}}}
+    assert code(await server.call("POST", "/pipelines", json=tolerant)) == (501, "EnterpriseFeature")
 
 
 async def test_stopping_is_always_accepted(server: Server) -> None:

@@ -42,16 +42,20 @@ _DEFAULTS: Final[Mapping[str, Any]] = {
 }
 
 
-def stats(record: CircuitRecord, counted: Mapping[str, Any], *, with_errors: bool) -> dict[str, Any]:
-    """Show the counters of a running pipeline. with_errors: with the lists of each connector's last errors."""
+def stats(record: CircuitRecord, counted: Mapping[str, Any], *, with_errors: bool, is_full: bool) -> dict[str, Any]:
+    """Show the counters of a running pipeline.
+
+    with_errors: with the lists of each connector's last errors. is_full: of the full edition.
+    """
     deployment = record.deployment
     started_at = unix_ms(deployment.started_at) // 1000 if deployment and deployment.started_at else 0
     transaction = counted["global"].get("transaction_id", 0)
+    began_us = counted.get("checkpoints", {}).get("began_us")
     metrics = {
         "state": "Paused" if record.state is CircuitState.PAUSED else "Running",
         "incarnation_uuid": deployment.id if deployment else None,
         "start_time": started_at,
-        "initial_start_time": started_at,
+        "initial_start_time": began_us // 1_000_000 if began_us else started_at,
         "transaction_initiators": {
             "transaction_id": transaction or None,
             "initiated_by_api": "Started" if transaction else None,
@@ -63,9 +67,26 @@ def stats(record: CircuitRecord, counted: Mapping[str, Any], *, with_errors: boo
         "global_metrics": metrics,
         "inputs": [_endpoint(end, with_errors=with_errors) for end in counted["inputs"]],
         "outputs": [_endpoint(end, with_errors=with_errors) for end in counted["outputs"]],
-        "suspend_error": {"Permanent": ["EnterpriseFeature"]},
-        "permanent_checkpoint_errors": ["EnterpriseFeature"],
-        "checkpoint_activity": {"status": "idle"},
+        **_checkpoints(counted.get("checkpoints", {}), is_full=is_full),
+    }
+
+
+def _checkpoints(report: Mapping[str, Any], *, is_full: bool) -> dict[str, Any]:
+    """Show why no checkpoint can be made, ever or now, and whether one is being made."""
+    if not is_full:
+        return {
+            "suspend_error": {"Permanent": ["EnterpriseFeature"]},
+            "permanent_checkpoint_errors": ["EnterpriseFeature"],
+            "checkpoint_activity": {"status": "idle"},
+        }
+    permanent = report.get("permanent_errors") or None
+    temporary = report.get("temporary_errors") or None
+    error = {"Permanent": permanent} if permanent else {"Temporary": temporary} if temporary else None
+    status = "in_progress" if report.get("is_busy") else "idle"
+    return {
+        "suspend_error": error,
+        "permanent_checkpoint_errors": permanent,
+        "checkpoint_activity": {"status": status},
     }
 
 

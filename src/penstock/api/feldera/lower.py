@@ -155,6 +155,8 @@ def settings(runtime_config: Mapping[str, Any]) -> dict[str, Any]:
         "max_memory_mb": runtime_config["max_rss_mb"],
         "query_memory_mb": runtime_config["datafusion_memory_mb"],
         "env": runtime_config["env"],
+        "fault_tolerance": runtime_config["fault_tolerance"],
+        "keeps_state": runtime_config["storage"] is not None,
     }
 
 

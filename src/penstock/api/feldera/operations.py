@@ -119,12 +119,12 @@ _LINES: Final = (
     Operation("GET", f"{P}/samply_profile", None, R),
     Operation("POST", f"{P}/samply_profile", None, W),
     # checkpoints
-    Operation("POST", f"{P}/checkpoint", checkpoints.refused, W),
-    Operation("GET", f"{P}/checkpoint_status", checkpoints.refused, R),
-    Operation("POST", f"{P}/checkpoint/sync", checkpoints.refused, W),
-    Operation("GET", f"{P}/checkpoint/sync_status", checkpoints.refused, R),
+    Operation("POST", f"{P}/checkpoint", checkpoints.make, W),
+    Operation("GET", f"{P}/checkpoint_status", checkpoints.status, R),
+    Operation("POST", f"{P}/checkpoint/sync", checkpoints.not_synced, W),
+    Operation("GET", f"{P}/checkpoint/sync_status", checkpoints.not_synced, R),
     Operation("GET", f"{P}/checkpoints", checkpoints.list_all, R),
-    Operation("GET", f"{P}/checkpoints/remote", checkpoints.refused, R),
+    Operation("GET", f"{P}/checkpoints/remote", checkpoints.not_synced, R),
 )
 
 ALL: Final = tuple(

@@ -35,9 +35,6 @@ def expand(sent: Any) -> dict[str, Any]:
     config = {name: check(name, given[name]) if name in given else default() for name, check, default in _SETTINGS}
     if config["hosts"] > 1:
         refuse("EnterpriseFeature", "runtime_config.hosts above 1 is not part of this edition", {"feature": "hosts"})
-    if config["fault_tolerance"]["model"] != "none":
-        message = "fault tolerance is not part of this edition; leave runtime_config.fault_tolerance out"
-        refuse("EnterpriseFeature", message, {"feature": "fault_tolerance"})
     return config
 
 

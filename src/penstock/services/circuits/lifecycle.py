@@ -194,7 +194,9 @@ class Lifecycle:
 
     def directory_of(self, live: Live) -> Path | None:
         """Return where a circuit's state is kept; None for nowhere."""
-        return None if self._directory is None else self._directory / live.document.id
+        if self._directory is None or not live.record.settings.get("keeps_state", True):
+            return None
+        return self._directory / live.document.id
 
     async def _suspend(self, live: Live) -> bool:
         """Have the state kept before a stop that asks for it; tell whether the circuit may be stopped now."""

@@ -62,17 +62,21 @@ def test_what_is_wrong_is_refused(config: Any) -> None:
     assert code(config) == "InvalidRuntimeConfig"
 
 
+def test_more_than_one_host_is_refused_as_of_another_edition() -> None:
+    assert code({"hosts": 2}) == "EnterpriseFeature"
+
+
 @pytest.mark.parametrize(
-    "config",
+    ("sent", "model"),
     [
-        {"hosts": 2},
-        {"fault_tolerance": {}},
-        {"fault_tolerance": "latest_checkpoint"},
-        {"fault_tolerance": {"model": "at_least_once"}},
+        (None, "none"),
+        ({}, "exactly_once"),
+        ("latest_checkpoint", "at_least_once"),
+        ({"model": "at_least_once"}, "at_least_once"),
     ],
 )
-def test_what_another_edition_has_is_refused_as_such(config: Any) -> None:
-    assert code(config) == "EnterpriseFeature"
+def test_fault_tolerance_in_all_its_spellings(sent: Any, model: str) -> None:
+    assert expand({"fault_tolerance": sent})["fault_tolerance"] == {"model": model, "checkpoint_interval_secs": 60}
 
 
 def test_newer_spellings_round_up_to_the_older_unit() -> None:

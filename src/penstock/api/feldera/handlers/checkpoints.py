@@ -1,21 +1,67 @@
-"""Checkpoints, which are not part of this edition: a pipeline has none, and none can be made."""
+"""Checkpoints of a pipeline: asked for, watched, listed."""
 
 from typing import Any
 
+from penstock.api.feldera.editions import check_full
 from penstock.api.feldera.errors import refuse
 from penstock.api.feldera.handlers.found import found
 from penstock.api.shared.call import Call
+from penstock.kernel.instants import rfc3339
+from penstock.services.circuits.service import Circuit
 
-__all__ = ["list_all", "refused"]
-
-
-async def list_all(call: Call) -> list[Any]:
-    """List the checkpoints, of which there are none."""
-    found(call)
-    return []
+__all__ = ["list_all", "make", "not_synced", "status"]
 
 
-async def refused(call: Call) -> None:
-    """Refuse to make, move or look up a checkpoint."""
-    found(call)
-    refuse("EnterpriseFeature", "checkpoints are not part of this edition", {"feature": "checkpoint"})
+async def make(call: Call) -> dict[str, Any]:
+    """Begin to make a checkpoint; `status` says what has come of it."""
+    circuit = _of_full_edition(call)
+    number = await call.services.circuits.checkpoint(circuit)
+    return {"checkpoint_sequence_number": number, "incarnation_uuid": _incarnation(circuit)}
+
+
+async def status(call: Call) -> dict[str, Any]:
+    """Say which checkpoint was made last, and which could not be made."""
+    circuit = _of_full_edition(call)
+    call.services.circuits.process(circuit)
+    wanted = call.query.get("incarnation_uuid")
+    if wanted is not None and wanted != _incarnation(circuit):
+        message = "the pipeline was started anew since; checkpoints asked for before are not known to this run"
+        refuse("IncarnationUuidMismatch", message, {"expected": wanted, "actual": _incarnation(circuit)})
+    asked = call.services.circuits.asked(circuit)
+    failure = None
+    if asked.failure is not None:
+        number, message, at = asked.failure
+        failure = {"sequence_number": number, "error": message, "failed_at": rfc3339(at)}
+    return {"success": asked.success, "failure": failure}
+
+
+async def list_all(call: Call) -> list[dict[str, Any]]:
+    """List the checkpoints that are kept, oldest first."""
+    return [
+        {
+            "uuid": manifest.id,
+            "identifier": None,
+            "fingerprint": int(manifest.program_print[:15], 16),
+            "size": manifest.size_bytes,
+            "steps": manifest.steps,
+            "processed_records": manifest.records,
+        }
+        for manifest in await call.services.circuits.checkpoints(found(call))
+    ]
+
+
+async def not_synced(call: Call) -> None:
+    """Refuse to copy checkpoints to or from an object store when none is configured."""
+    _of_full_edition(call)
+    refuse("NotSupported", "no object store is configured for checkpoints in runtime_config.storage.backend")
+
+
+def _of_full_edition(call: Call) -> Circuit:
+    circuit = found(call)
+    check_full(call.services, "checkpoints are not part of this edition", "checkpoint")
+    return circuit
+
+
+def _incarnation(circuit: Circuit) -> str | None:
+    deployment = circuit.body.deployment
+    return deployment.id if deployment is not None else None

@@ -4,6 +4,7 @@ import hashlib
 from typing import Any
 
 from penstock import __version__
+from penstock.api.feldera.editions import edition_name
 from penstock.api.feldera.errors import refuse
 from penstock.api.feldera.handlers.found import NO_CACHE, selector
 from penstock.api.feldera.kinds import PLATFORM_VERSION
@@ -32,7 +33,7 @@ async def configuration(call: Call) -> Answer:
     await call.services.circuits.warm()
     config = {
         "version": PLATFORM_VERSION,
-        "edition": "Open source",
+        "edition": edition_name(call.services),
         "revision": f"penstock-{__version__}",
         "runtime_revision": f"penstock-{__version__}",
         "changelog_url": "",

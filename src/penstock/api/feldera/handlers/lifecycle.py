@@ -6,11 +6,13 @@ A reply waits a moment for the state to be reached, so that a client that looks 
 from functools import partial
 
 from penstock.api.feldera import lower, rules
+from penstock.api.feldera.editions import check_full
 from penstock.api.feldera.errors import refuse
 from penstock.api.feldera.handlers.found import found, process
 from penstock.api.shared.call import Call
 from penstock.api.shared.parameters import flag
 from penstock.kernel.circuits import Aim
+from penstock.services.circuits.process import CircuitProcess
 from penstock.services.circuits.service import Circuit
 
 __all__ = [
@@ -56,13 +58,24 @@ async def resume(call: Call) -> str:
 
 
 async def stop(call: Call) -> str:
-    """Stop a pipeline at once."""
+    """Stop a pipeline: at once with `force`, otherwise with a checkpoint that the next start goes on from."""
     circuit = found(call)
-    if not flag(call.query, "force", False):
+    keep = not flag(call.query, "force", False)
+    if keep:
         message = "stopping with a checkpoint is not part of this edition; stop with ?force=true, which drops the state"
-        refuse("EnterpriseFeature", message, {"feature": "stop"})
-    await _settled(call, await call.services.circuits.direct(circuit, Aim.STOPPED, lambda _: None))
+        check_full(call.services, message, "stop")
+        if circuit.body.state.is_up:
+            await _check_suspend(call.services.circuits.process(circuit))
+    await _settled(call, await call.services.circuits.direct(circuit, Aim.STOPPED, lambda _: None, keep=keep))
     return "Pipeline is stopping"
+
+
+async def _check_suspend(process: CircuitProcess) -> None:
+    """Refuse a stop with a checkpoint where none can be made."""
+    reasons = (await process.stats()).get("checkpoints", {}).get("permanent_errors")
+    if reasons:
+        message = f"the pipeline cannot be stopped with a checkpoint: {reasons}; stop with ?force=true"
+        refuse("NotSupported", message, {"reasons": reasons})
 
 
 async def clear(call: Call) -> str:

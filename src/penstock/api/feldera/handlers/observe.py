@@ -30,7 +30,7 @@ async def stats(call: Call) -> Answer:
 async def current_stats(call: Call, circuit: Circuit, *, with_errors: bool = False) -> dict[str, Any]:
     """Return the counters of a pipeline. Raises: NotDeployed."""
     counted = await call.services.circuits.process(circuit).stats()
-    return counters.stats(circuit.body, counted, with_errors=with_errors)
+    return counters.stats(circuit.body, counted, with_errors=with_errors, is_full=call.services.is_full)
 
 
 async def metrics(call: Call) -> Response | Answer:

@@ -5,6 +5,7 @@ have to sleep; the reply itself shows the pipeline as it was when it was stored.
 """
 
 from penstock.api.feldera import lower, project, rules
+from penstock.api.feldera.editions import check_fault_tolerance
 from penstock.api.feldera.errors import refuse
 from penstock.api.feldera.handlers.found import NO_CACHE, found, selector
 from penstock.api.feldera.kinds import face_of
@@ -36,7 +37,7 @@ async def get(call: Call) -> Answer:
 
 async def create(call: Call, body: object) -> Answer:
     """Make a pipeline."""
-    return Answer(await _created(call, lower.wanted(body)), 201)
+    return Answer(await _created(call, _allowed(call, lower.wanted(body))), 201)
 
 
 async def put(call: Call, body: object) -> Answer:
@@ -45,7 +46,7 @@ async def put(call: Call, body: object) -> Answer:
     try:
         circuit = call.services.circuits.find(call.scope, path_name)
     except NotFound:
-        target = lower.wanted(body)
+        target = _allowed(call, lower.wanted(body))
         if target.name != path_name:
             message = f"the pipeline {path_name!r} does not exist, so it cannot be renamed to {target.name!r}"
             refuse("CannotRenameNonExistingPipeline", message)
@@ -53,7 +54,7 @@ async def put(call: Call, body: object) -> Answer:
 
     def change(present: Circuit) -> tuple[str, CircuitRecord]:
         name = present.name or ""
-        return _edited(present, lower.wanted(body, (name, face_of(present.body))))
+        return _edited(present, _allowed(call, lower.wanted(body, (name, face_of(present.body)))))
 
     return Answer(await _changed(call, circuit, change), 200)
 
@@ -62,7 +63,7 @@ async def patch(call: Call, body: object) -> Pipeline:
     """Change some fields of a pipeline."""
 
     def change(present: Circuit) -> tuple[str, CircuitRecord]:
-        return _edited(present, lower.patched(body, present.name or "", present.body))
+        return _edited(present, _allowed(call, lower.patched(body, present.name or "", present.body)))
 
     return await _changed(call, found(call), change)
 
@@ -106,6 +107,12 @@ def _shown(call: Call, circuit: Circuit, chosen: str) -> Pipeline:
     samples = call.services.circuits.samples(circuit) if circuit.body.state.is_up else ()
     errors = project.error_count(samples[-1].stats) if samples else None
     return project.pipeline(circuit, chosen, errors=errors)
+
+
+def _allowed(call: Call, target: lower.Wanted) -> lower.Wanted:
+    """Return a pipeline as it is wanted, if this edition has all of it."""
+    check_fault_tolerance(call.services, target.face.runtime_config)
+    return target
 
 
 async def _created(call: Call, target: lower.Wanted) -> Pipeline:

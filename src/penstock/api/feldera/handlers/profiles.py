@@ -9,6 +9,7 @@ import msgspec
 from starlette.responses import Response
 
 from penstock.api.feldera import counters, project
+from penstock.api.feldera.editions import edition_name
 from penstock.api.feldera.errors import refuse
 from penstock.api.feldera.handlers.found import found, process
 from penstock.api.feldera.handlers.observe import current_stats
@@ -79,7 +80,9 @@ async def _collect(call: Call, circuit: Circuit) -> dict[str, bytes]:
     files = {
         "logs.txt": "".join(line + "\n" for line in services.circuits.logbook(circuit).lines).encode(),
         "pipeline_config.json": msgspec.json.encode(face_of(circuit.body).runtime_config),
-        "system_config.json": msgspec.json.encode({"version": PLATFORM_VERSION, "edition": "Open source"}),
+        "system_config.json": msgspec.json.encode(
+            {"version": PLATFORM_VERSION, "edition": edition_name(call.services)}
+        ),
         "dataflow_graph.json": msgspec.json.encode((circuit.body.schema or {}).get("plan")),
         "pipeline_events.json": msgspec.json.encode(events),
     }

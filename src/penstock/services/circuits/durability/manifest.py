@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import msgspec
@@ -87,3 +88,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     outputs: tuple[OutputState, ...]
     arrays: tuple[ArrayEntry, ...] = ()
     size_bytes: int = 0
+
+    @property
+    def program_print(self) -> str:
+        """The fingerprint of the whole program, in hexadecimal digits."""
+        return hashlib.sha256("".join(sorted(self.relations.values())).encode()).hexdigest()

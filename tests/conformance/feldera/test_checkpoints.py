@@ -1,0 +1,117 @@
+"""What a pipeline keeps over a stop and over a crash, through the released client; and the face without all that."""
+
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from feldera import FelderaClient, PipelineBuilder
+from feldera.enums import FaultToleranceModel
+from feldera.rest.errors import FelderaAPIError
+from feldera.rest.retry import RetryConfig
+from feldera.runtime_config import RuntimeConfig
+
+from tests.conformance.feldera.conftest import Make
+from tests.conformance.serving import Server, wait_for
+
+PROGRAM = """
+CREATE TABLE t (x INT NOT NULL PRIMARY KEY, word VARCHAR) WITH ('materialized' = 'true');
+CREATE MATERIALIZED VIEW counted AS SELECT word, COUNT(*) AS c FROM t GROUP BY word;
+"""
+
+
+@pytest.fixture
+def other() -> Iterator[Server]:
+    """A server that may be killed."""
+    with tempfile.TemporaryDirectory(prefix="penstock-checkpoints-", ignore_cleanup_errors=True) as folder:
+        made = Server(Path(folder) / "data")
+        yield made
+        made.stop()
+
+
+@pytest.fixture
+def free() -> Iterator[FelderaClient]:
+    with tempfile.TemporaryDirectory(prefix="penstock-free-", ignore_cleanup_errors=True) as folder:
+        made = Server(Path(folder) / "data", PENSTOCK_EDITION="free")
+        yield FelderaClient(made.url, retry_config=RetryConfig(max_retries=0))
+        made.stop()
+
+
+def client_of(server: Server) -> FelderaClient:
+    return FelderaClient(server.url, retry_config=RetryConfig(max_retries=3))
+
+
+def test_a_pipeline_stopped_with_a_checkpoint_goes_on(started: Make) -> None:
+    pipeline = started(PROGRAM)
+    pipeline.input_json("t", [{"x": 1, "word": "a"}, {"x": 2, "word": "b"}])
+    pipeline.stop(force=False)
+    kept = pipeline.checkpoints()
+    pipeline.start()
+    rows = list(pipeline.query("SELECT * FROM counted ORDER BY word"))
+    pipeline.input_json("t", {"x": 2, "word": "a"})
+    later = list(pipeline.query("SELECT * FROM counted ORDER BY word"))
+
+    assert len(kept) == 1
+    assert rows == [{"word": "a", "c": 1}, {"word": "b", "c": 1}]
+    assert later == [{"word": "a", "c": 2}]
+
+
+def test_a_checkpoint_is_made_on_request_and_its_end_is_told(started: Make) -> None:
+    pipeline = started(PROGRAM)
+    pipeline.input_json("t", {"x": 1, "word": "a"})
+    first = pipeline.checkpoint(wait=True)
+    second = pipeline.checkpoint(wait=True)
+    pipeline.stop(force=True)
+    pipeline.start()
+
+    assert (first, second) == (1, 2)
+    assert list(pipeline.query("SELECT * FROM counted")) == [{"word": "a", "c": 1}]
+
+
+def test_after_clearing_a_pipeline_begins_empty(started: Make) -> None:
+    pipeline = started(PROGRAM)
+    pipeline.input_json("t", {"x": 1, "word": "a"})
+    pipeline.stop(force=False)
+    pipeline.clear_storage()
+    pipeline.start()
+
+    assert pipeline.checkpoints() == []
+    assert list(pipeline.query("SELECT * FROM counted")) == []
+
+
+def test_a_changed_program_takes_over_the_rows(started: Make) -> None:
+    pipeline = started(PROGRAM)
+    pipeline.input_json("t", [{"x": 1, "word": "a"}, {"x": 2, "word": "a"}])
+    pipeline.stop(force=False)
+    pipeline.modify(sql=PROGRAM + "CREATE MATERIALIZED VIEW greatest AS SELECT MAX(x) AS x FROM t;")
+    pipeline.start(bootstrap_policy=None)
+
+    assert list(pipeline.query("SELECT * FROM greatest")) == [{"x": 2}]
+    assert list(pipeline.query("SELECT * FROM counted")) == [{"word": "a", "c": 2}]
+
+
+def test_a_fault_tolerant_pipeline_goes_on_by_itself_after_a_crash_of_the_server(other: Server) -> None:
+    config = RuntimeConfig(fault_tolerance_model=FaultToleranceModel.ExactlyOnce)
+    name = f"t-{uuid.uuid4().hex[:8]}"
+    pipeline = PipelineBuilder(client_of(other), name, PROGRAM, runtime_config=config).create()
+    pipeline.start()
+    pipeline.input_json("t", [{"x": 1, "word": "a"}, {"x": 2, "word": "a"}], wait=True)
+    other.kill()
+    other.start()
+    again = wait_for(lambda: pipeline.status().name == "RUNNING")
+    rows = list(pipeline.query("SELECT * FROM counted"))
+    pipeline.stop(force=True)
+
+    assert again
+    assert rows == [{"word": "a", "c": 2}]
+
+
+def test_the_free_edition_says_so_and_makes_no_checkpoints(free: FelderaClient) -> None:
+    """Row 54."""
+    pipeline = PipelineBuilder(free, "p", PROGRAM).create()
+    with pytest.raises(FelderaAPIError) as refused:
+        pipeline.checkpoint()
+
+    assert free.get_config().edition.is_enterprise() is False
+    assert (refused.value.status_code, refused.value.error_code) == (501, "EnterpriseFeature")
