@@ -1,6 +1,9 @@
 """What people do with kfp 2: compile, run, wait, list, repeat."""
 
 import json
+import random
+import urllib.parse
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +13,7 @@ import kfp_server_api
 import pytest
 from kfp import dsl
 
-from tests.conformance.kfp.conftest import wait_for
+from tests.conformance.kfp.conftest import Server, wait_for
 from tests.conformance.kfp.v2.conftest import ended, tasks
 
 pytestmark = [pytest.mark.conformance, pytest.mark.timeout(180)]
@@ -73,15 +76,21 @@ def test_a_pipeline_function_is_run(client: kfp.Client) -> None:
     assert (shown["total"], shown["condition-3"]) == ("SUCCEEDED", "SKIPPED")
 
 
-def test_a_second_run_is_taken_from_the_cache(client: kfp.Client) -> None:
-    first = client.create_run_from_pipeline_func(sums, arguments={"number": 5})
-    executed = ended(client, first.run_id)
-    assert executed.state == "SUCCEEDED"
-    second = client.create_run_from_pipeline_func(sums, arguments={"number": 5})
-    run = ended(client, second.run_id)
-    assert run.state == "SUCCEEDED"
-    # No process was started: beside the first run's interpreters there is next to nothing left.
-    assert run.finished_at - run.created_at < executed.finished_at - executed.created_at
+def test_a_second_run_is_taken_from_the_cache(client: kfp.Client, server: Server) -> None:
+    arguments = {"number": random.randrange(5, 1 << 40)}
+    first, second = (
+        ended(client, client.create_run_from_pipeline_func(sums, arguments=arguments).run_id) for _ in range(2)
+    )
+    assert (first.state, second.state) == ("SUCCEEDED", "SUCCEEDED")
+    assert is_taken_over(server, second.run_id, first.run_id, "total")
+
+
+def is_taken_over(server: Server, run_id: str, from_run: str, step: str) -> bool:
+    """Tell, by what our own API says, whether a step was taken over from a run; this client has no way to ask."""
+    query = urllib.parse.urlencode({"step": step})
+    with urllib.request.urlopen(f"{server.url}/api/penstock/v1/runs/{run_id}/cached?{query}") as reply:
+        answer = json.load(reply)
+    return bool(answer["is_hit"] and answer["other_run"] == from_run)
 
 
 def test_pipelines_versions_and_runs_of_them(
