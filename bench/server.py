@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import json
+import os
 import re
 import signal
 import socket
@@ -41,6 +42,11 @@ class Server:
             return answer.status, json.loads(text) if text else None
         except json.JSONDecodeError:
             return answer.status, text
+
+    def processor_seconds(self) -> float:
+        """Measure how long the server's own process, with all its threads, has had a processor (Linux)."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def resident_bytes(self) -> dict[str, int]:
         """Measure memory (Linux): `server` the process itself, `all` it and its descendants, shared pages once."""

@@ -62,9 +62,9 @@ def _print(result: dict[str, Any], steps: int) -> None:
     print(f"hop p50 {result['hop_p50_ms']:.2f} ms, p95 {result['hop_p95_ms']:.2f} ms")
     if found := result.get("lists"):
         print(f"{found['runs']} runs stored, {found['database_bytes'] / 1e6:.0f} MB; milliseconds")
-        print(f"{'':34}{'p50':>9}{'first':>9}")
+        print(f"{'':34}{'p50':>9}{'processor':>11}{'first':>9}")
         for name, value in found["p50_ms"].items():
-            print(f"{name:34}{value:9.2f}{found['first_ms'][name]:9.2f}")
+            print(f"{name:34}{value:9.2f}{found['processor_ms'][name]:11.2f}{found['first_ms'][name]:9.2f}")
 
 
 if __name__ == "__main__":

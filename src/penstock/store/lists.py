@@ -128,14 +128,19 @@ class Lists:
             return _Group(
                 name,
                 parts,
-                (f"SELECT number FROM records AS r WHERE kind = ? AND scope = ? AND {sql}", (*place, *values)),
+                (
+                    f"SELECT number AS record, created_at, id FROM records AS r WHERE kind = ? AND scope = ? AND {sql}",
+                    (*place, *values),
+                ),
             )
         if len(parts) == 1 and _is_part(parts[0]) and (found := self._by_texts(query, parts[0])):
             return _Group(name, parts, found)
         tests = [in_range(parts)] if is_range(parts) else [on_value(part) for part in parts]
         sql, values = joined(" AND ", "1", [(template.format(value="value"), values) for template, values in tests])
         number = self._number(query, name)
-        return _Group(name, parts, (f"SELECT record FROM column_order WHERE field = {number} AND {sql}", values))
+        return _Group(
+            name, parts, (f"SELECT record, created_at, id FROM column_order WHERE field = {number} AND {sql}", values)
+        )
 
     def _by_texts(self, query: Query, part: Predicate) -> Statement | None:
         """Return the statement that finds the records whose text has a part, if there is an index for it."""
@@ -227,13 +232,10 @@ class Lists:
         left = tuple(part for part in wanted if part not in groups[at].conditions)
         if not left or not size:
             return size
-        sql, values = condition(AllOf(left), self._terms(query))
-        needs_row = any(f"r.{name}" in sql for name in BUILT_IN_FIELDS)
-        if not needs_row:
-            sql = sql.replace("r.number", "f.record")
-        joins = " CROSS JOIN records AS r ON r.number = f.record" if needs_row else ""
+        sql, values = condition(AllOf(left), self._terms(query, table="f" if "created_at" in looked_up else "r"))
+        joins = " CROSS JOIN records AS r ON r.number = f.record" if "r." in sql else ""
         found = self._readers.fetch(
-            f"SELECT count(*) FROM ({_aliased(looked_up)}) AS f{joins} WHERE {sql}", (*looked_values, *values)
+            f"SELECT count(*) FROM ({looked_up}) AS f{joins} WHERE {sql}", (*looked_values, *values)
         )
         return int(found[0][0])
 
@@ -254,7 +256,7 @@ class Lists:
         after, after_values = _after(query.after, place, "r", order.descending)
         way = _way(order)
         return self._readers.fetch(
-            f"SELECT {_ROW}, {place} AS place FROM ({_aliased(looked_up)}) AS f"
+            f"SELECT {_ROW}, {place} AS place FROM ({looked_up}) AS f"
             f" CROSS JOIN records AS r ON r.number = f.record{join} WHERE {sql} AND {after}"
             f" ORDER BY place {way}, r.created_at {way}, r.id {way} LIMIT ? OFFSET ?",
             (*looked_values, *values, *after_values, query.limit + 1, query.offset),
@@ -275,7 +277,7 @@ class Lists:
 
         place: what of them is the order field's value. is_set: only those that have the column set.
         """
-        terms = self._terms(query, driver=name)
+        terms = self._terms(query, table="o", driver=name)
         driver = f"o.field = {self._number(query, name)}" + f" AND o.value > {UNSET}" * is_set
         sql, values = condition(AllOf(tuple(wanted)), terms)
         way = _way(query.order)
@@ -339,8 +341,8 @@ class Lists:
             (query.kind, str(query.scope), *values, *after[1], limit),
         )
 
-    def _terms(self, query: Query, driver: str | None = None) -> Terms:
-        return Terms(lambda name: self._number(query, name), driver)
+    def _terms(self, query: Query, *, table: str = "r", driver: str | None = None) -> Terms:
+        return Terms(lambda name: self._number(query, name), table, driver)
 
     def _number(self, query: Query, name: str) -> int:
         """Return the number of an index column; -1 if no record of the kind and scope was written with it."""
@@ -388,10 +390,6 @@ def _after(cursor: Cursor | None, place: str, table: str, descending: bool, *, h
 
 def _way(order: Order) -> str:
     return "DESC" if order.descending else "ASC"
-
-
-def _aliased(sql: str) -> str:
-    return sql.replace("SELECT number FROM", "SELECT number AS record FROM", 1)
 
 
 def _is_equal(part: Compare | OneOf) -> bool:

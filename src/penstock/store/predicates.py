@@ -46,27 +46,28 @@ Statement = tuple[str, tuple[IndexValue | float, ...]]
 UNSET: Final = "-9e999"
 """How a column that is not set is stored."""
 _INTEGERS: Final = frozenset({"revision", "created_at", "updated_at"})
-_DRIVEN: Final = {"created_at": "o.created_at", "id": "o.id"}
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
     """Where conditions stand.
 
-    number: gives the number of an index column, -1 if no record has it. driver: the index column whose rows are `o`.
+    number: gives the number of an index column, -1 if no record has it. table: what has the record that is looked at:
+    the records themselves (`r`), or rows with number, creation and id. driver: the index column whose rows these are.
     """
 
     number: Callable[[str], int]
+    table: str = "r"
     driver: str | None = None
 
     @property
     def record(self) -> str:
         """The number of the record that is looked at."""
-        return "o.record" if self.driver is not None else "r.number"
+        return "r.number" if self.table == "r" else f"{self.table}.record"
 
     def built_in(self, name: str) -> str:
         """Return the SQL of a built-in field."""
-        return _DRIVEN.get(name, f"r.{name}") if self.driver is not None else f"r.{name}"
+        return f"{self.table}.{name}" if name in ("created_at", "id") else f"r.{name}"
 
 
 def condition(predicate: Predicate, terms: Terms) -> Statement:
@@ -194,7 +195,12 @@ def _on_field(name: str, test: Statement, terms: Terms) -> Statement:
         return _on_built_in(name, test, terms)
     if name == terms.driver:
         return f"({template.format(value='o.value')})", values
-    sql = f"c.record = {terms.record} AND c.field = {terms.number(name)} AND {template.format(value='c.value')}"
+    number, met = terms.number(name), template.format(value="c.value")
+    if template.startswith(("{value} = ?", "{value} IN (")):
+        # Found where equal values lie in the order of creation: mostly beside the one before.
+        at = f"c.created_at = {terms.built_in('created_at')} AND c.id = {terms.built_in('id')}"
+        return f"EXISTS (SELECT 1 FROM column_order AS c WHERE c.field = {number} AND {met} AND {at})", values
+    sql = f"c.record = {terms.record} AND c.field = {number} AND {met}"
     return f"EXISTS (SELECT 1 FROM column_values AS c WHERE {sql})", values
 
 
