@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ def main() -> None:
     parser.add_argument("--peers", default=",".join(peer.name for peer in PEERS), help="names, or nothing")
     parser.add_argument("--discard", action="store_true")
     options = parser.parse_args()
+    load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "engine").mkdir()
         result: dict[str, Any] = asyncio.run(engine.measure(Path(folder) / "engine", options.steps, options.rounds))
@@ -40,6 +42,7 @@ def main() -> None:
         result["peers"] = {peer.name: measure_peer(peer, options.steps, options.rounds) for peer in chosen}
         if options.stored:
             result["lists"] = lists.measure(Path(folder), options.stored)
+    result["load_average"] = {"before": load, "after": os.getloadavg()[0]}
     _print(result, options.steps)
     if not options.discard:
         print(show(keep("runs", result)))
@@ -58,6 +61,7 @@ def _print(result: dict[str, Any], steps: int) -> None:
     for name, value in rows.items():
         mine = ours.get(name.rsplit(" ", 1)[-1], ours["chain"])
         print(f"{name:28}{value:10.3f}{value * 1000 / steps:10.2f}{value / loop:10.2f}{value / mine:10.2f}")
+    print(f"load average {result['load_average']['before']:.1f}; beyond the number of cores only ratios mean something")
     print(f"asked p50 {result['asked_p50_ms']:.2f} ms")
     print(f"hop p50 {result['hop_p50_ms']:.2f} ms, p95 {result['hop_p95_ms']:.2f} ms")
     if found := result.get("lists"):
