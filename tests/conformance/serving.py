@@ -67,7 +67,7 @@ def server() -> Iterator[Server]:
             sys.stderr.write((Path(folder) / "server.log").read_text())
 
 
-def wait_for(look: Callable[[], Found | None], timeout_s: float = 30) -> Found:
+def wait_for(look: Callable[[], Found | None], timeout_s: float = 120) -> Found:
     """Return what `look` finds, as soon as it finds something that counts as true."""
     deadline = time.monotonic() + timeout_s
     while not (found := look()):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from feldera import FelderaClient, PipelineBuilder
-from feldera.enums import FaultToleranceModel
+from feldera.enums import BootstrapPolicy, FaultToleranceModel, PipelineStatus
 from feldera.rest.errors import FelderaAPIError
 from feldera.rest.retry import RetryConfig
 from feldera.runtime_config import RuntimeConfig
@@ -85,10 +85,32 @@ def test_a_changed_program_takes_over_the_rows(started: Make) -> None:
     pipeline.input_json("t", [{"x": 1, "word": "a"}, {"x": 2, "word": "a"}])
     pipeline.stop(force=False)
     pipeline.modify(sql=PROGRAM + "CREATE MATERIALIZED VIEW greatest AS SELECT MAX(x) AS x FROM t;")
-    pipeline.start(bootstrap_policy=None)
+    pipeline.start(bootstrap_policy=BootstrapPolicy.AWAIT_APPROVAL)
+    waits = pipeline.status()
+    details = pipeline.deployment_runtime_status_details()
+    pipeline.approve()
+    wait_for(lambda: pipeline.status() == PipelineStatus.RUNNING)
 
+    assert waits == PipelineStatus.AWAITINGAPPROVAL
+    assert details is not None
+    assert details["approval_diff"]["program_diff"]["added_views"] == ["greatest"]
     assert list(pipeline.query("SELECT * FROM greatest")) == [{"x": 2}]
     assert list(pipeline.query("SELECT * FROM counted")) == [{"word": "a", "c": 2}]
+
+
+def test_a_changed_program_is_given_up_or_rejected_as_its_owner_wants(started: Make) -> None:
+    pipeline = started(PROGRAM)
+    pipeline.input_json("t", {"x": 1, "word": "a"})
+    pipeline.stop(force=False)
+    pipeline.modify(sql=PROGRAM.replace("COUNT(*)", "SUM(x)"))
+    pipeline.start(bootstrap_policy=BootstrapPolicy.AWAIT_APPROVAL)
+    pipeline.stop(force=True)
+    with pytest.raises(RuntimeError, match="has changed"):
+        pipeline.start(bootstrap_policy=BootstrapPolicy.REJECT)
+    error = pipeline.deployment_error()
+
+    assert error is not None
+    assert error["error_code"] == "BootstrapRejected"
 
 
 def test_a_fault_tolerant_pipeline_goes_on_by_itself_after_a_crash_of_the_server(other: Server) -> None:

@@ -175,7 +175,14 @@ class FakeEngine:
         return Compiled((), {"inputs": tables, "outputs": views, "input_connectors": {}, "output_connectors": {}})
 
     async def open(
-        self, circuit: str, program: str, settings: Mapping[str, Any], *, paused: bool, directory: Path | None = None
+        self,
+        circuit: str,
+        program: str,
+        settings: Mapping[str, Any],
+        *,
+        paused: bool,
+        directory: Path | None = None,
+        carry_over: str = "allow",
     ) -> FakeCircuit:
         await self.door.wait()
         if "BADCONNECTOR" in program:

@@ -88,6 +88,8 @@ def pipeline(circuit: Circuit, selector: str = "all", *, errors: int | None = No
     face = face_of(record)
     is_whole = selector == "all"
     resources, runtime = _PLACES[record.state]
+    if record.awaits is not None:
+        runtime = "AwaitingApproval"
     wanted_resources, wanted = _WISHES[record.aim]
     runtime_wish = _runtime_wish(record.state, record.aim)
     deployment = record.deployment
@@ -148,14 +150,32 @@ def _runtime_wish(state: CircuitState, aim: Aim) -> str | None:
     return _PLACES[state][1] if state.is_up else None
 
 
+_SAME_CONNECTORS: Final[Mapping[str, Any]] = {
+    f"{word}_{side}_connectors": [] for side in ("input", "output") for word in ("added", "removed", "modified")
+}
+"""What is kept of a circuit has its connectors' places, not their settings, so nothing can be said of those."""
+
+
 def _runtime_details(record: CircuitRecord, errors: int | None) -> dict[str, Any] | None:
     if not is_provisioned(record):
         return None
+    if record.awaits is not None:
+        diff = {"program_diff": record.awaits, "program_diff_error": None, **_SAME_CONNECTORS}
+        return {"reason": "the program has changed since its state was kept", "approval_diff": diff}
     return {"connector_stats": {"num_errors": errors or 0}}
 
 
+_FAULTS: Final[Mapping[str, str]] = {
+    "CarryOverRejected": "BootstrapRejected",
+    "CheckpointUnusable": "InitializationError",
+}
+"""What this dialect calls reasons that have a name of their own inside."""
+
+
 def _triple(fault: Fault | None) -> Triple | None:
-    return None if fault is None else Triple(fault.message, fault.code, {} if fault.details is None else fault.details)
+    if fault is None:
+        return None
+    return Triple(fault.message, _FAULTS.get(fault.code, fault.code), {} if fault.details is None else fault.details)
 
 
 # ---- programs

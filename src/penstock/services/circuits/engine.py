@@ -175,7 +175,14 @@ class WarmEngine:
         return Compiled(tuple(Message(**m) for m in answer["messages"]), answer["schema"])
 
     async def open(
-        self, circuit: str, program: str, settings: Mapping[str, Any], *, paused: bool, directory: Path | None = None
+        self,
+        circuit: str,
+        program: str,
+        settings: Mapping[str, Any],
+        *,
+        paused: bool,
+        directory: Path | None = None,
+        carry_over: str = "allow",
     ) -> RemoteCircuit:
         """Start a circuit in a fork of its own; returns when it is ready. directory: see `process.Engine.open`.
 
@@ -186,6 +193,7 @@ class WarmEngine:
         try:
             place = None if directory is None else str(directory)
             arguments = {"program": program, "settings": dict(settings), "paused": paused, "directory": place}
+            arguments["carry_over"] = carry_over
             await remote.build({"circuit": circuit, **arguments})
         except BaseException:
             await remote.stop()

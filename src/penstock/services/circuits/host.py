@@ -31,7 +31,7 @@ from penstock.services.circuits.durability.checkpoints import CheckpointUnusable
 from penstock.services.circuits.durability.endpoints import put_back_requests
 from penstock.services.circuits.durability.journal import JournalDamaged
 from penstock.services.circuits.durability.keeping import Durability, Keeping
-from penstock.services.circuits.durability.restart import NotCarriedOver
+from penstock.services.circuits.durability.restart import NotCarriedOver, ProgramChanged
 from penstock.services.circuits.hub import Follower, Hub, OutputEndpoint
 from penstock.services.circuits.intake import Endpoint, Intake, error_record
 from penstock.services.circuits.kit import Kit
@@ -107,13 +107,15 @@ class Host:
         """Compile the program, make its circuit as it was kept, open its connectors, take journalled steps again."""
         arguments = request.arguments
         settings: Mapping[str, Any] = arguments["settings"]
-        durability = Durability.of(settings, arguments["directory"])
+        durability = Durability.of(settings, arguments["directory"], arguments["carry_over"])
         try:
             program = self._compile(arguments["program"])
             restarted = durability.restart(program, self._compile)
             self._timer = Timer(settings)
         except SqlError as error:
             raise RemoteError("ProgramRefused", error.message) from error
+        except ProgramChanged as changed:
+            raise RemoteError(changed.code, str(changed), changed.difference) from changed
         except (CheckpointUnusable, JournalDamaged, NotCarriedOver) as error:
             raise RemoteError("CheckpointUnusable", str(error)) from error
         except (EvaluationError, ValueError, MemoryError) as error:

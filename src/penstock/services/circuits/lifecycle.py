@@ -69,7 +69,7 @@ class Lifecycle:
     async def _drive(self, live: Live) -> None:
         while not live.is_deleted:
             record = live.record
-            step = next_step(record.program_state, record.state, record.aim)
+            step = _after_approval(live) or next_step(record.program_state, record.state, record.aim)
             is_adrift = record.state in _BETWEEN and live.process is not None
             if step is None and not is_adrift:
                 return
@@ -137,7 +137,12 @@ class Lifecycle:
         paused = starting.aim is Aim.PAUSED
         directory = self.directory_of(live)
         opened = self._engine.open(
-            live.document.id, record.program, record.settings, paused=paused, directory=directory
+            live.document.id,
+            record.program,
+            record.settings,
+            paused=paused,
+            directory=directory,
+            carry_over=deployment.carry_over,
         )
         live.opening = asyncio.ensure_future(opened)
         try:
@@ -148,7 +153,10 @@ class Lifecycle:
             await self._end(live, None)
             return
         except RequestFailed as error:
-            await self._end(live, Fault(error.code, error.message, error.details))
+            if error.code == "ApprovalNeeded":
+                await self._await_approval(live, error)
+            else:
+                await self._end(live, Fault(error.code, error.message, error.details))
             return
         except Exception as error:
             _log.error(LogEvent.CIRCUIT_FAILED, circuit=live.document.id, step="start", exc_info=error)
@@ -157,6 +165,12 @@ class Lifecycle:
         finally:
             live.opening = None
         await self._opened(live, process, paused)
+
+    async def _await_approval(self, live: Live, error: RequestFailed) -> None:
+        async with live.lock:
+            live.logbook.write(f"{error.message}: {error.details}")
+            opening = moved(live.record, self._now(), state=CircuitState.OPENING, awaits=dict(error.details))
+            await self._commit(live, opening)
 
     async def _opened(self, live: Live, process: CircuitProcess, paused: bool) -> None:
         async with live.lock:
@@ -269,7 +283,9 @@ class Lifecycle:
         at = self._now()
         stopping = moved(live.record, at, state=CircuitState.STOPPING, deployment=None)
         shown = live.record.fault if fault is None else fault
-        stopped = moved(stopping, at, state=CircuitState.STOPPED, aim=Aim.STOPPED, fault=shown, suspends=False)
+        stopped = moved(
+            stopping, at, state=CircuitState.STOPPED, aim=Aim.STOPPED, fault=shown, suspends=False, awaits=None
+        )
         await self._commit(live, stopping, stopped)
 
     async def _commit(self, live: Live, *records: CircuitRecord) -> None:
@@ -277,6 +293,16 @@ class Lifecycle:
 
     def _now(self) -> datetime:
         return self._clock.now()
+
+
+def _after_approval(live: Live) -> Step | None:
+    """Return what comes after a start that waited: the start if it is approved, the end if it is given up."""
+    record = live.record
+    if record.state is not CircuitState.OPENING or live.process is not None or live.opening is not None:
+        return None
+    if record.aim is Aim.STOPPED:
+        return Step.STOP
+    return Step.START if record.awaits is None else None
 
 
 async def _transcribe(live: Live, process: CircuitProcess) -> None:
@@ -296,7 +322,9 @@ def recovered(record: CircuitRecord, at: datetime) -> CircuitRecord:
         return record
     fault = record.fault
     if record.aim is not Aim.STOPPED and record.is_fault_tolerant and record.deployment is not None:
-        return moved(record, at, state=CircuitState.STOPPED)  # the driver starts it again, from what is kept
+        return moved(
+            record, at, state=CircuitState.STOPPED, awaits=None
+        )  # the driver starts it again, from what is kept
     if record.aim is not Aim.STOPPED:
         fault = Fault(
             "ServerEnded",

@@ -193,12 +193,21 @@ class Engine(Protocol):
         ...
 
     async def open(
-        self, circuit: str, program: str, settings: Mapping[str, Any], *, paused: bool, directory: Path | None = None
+        self,
+        circuit: str,
+        program: str,
+        settings: Mapping[str, Any],
+        *,
+        paused: bool,
+        directory: Path | None = None,
+        carry_over: str = "allow",
     ) -> CircuitProcess:
         """Start a circuit; returns when it is ready to take requests. settings: clock_resolution_usecs and the like.
 
         directory: what is kept of it is there, and it goes on from that; None: it begins empty and nothing is kept.
-        Raises: RequestFailed when it cannot be built (a connector's configuration, ...).
+        carry_over: whether a changed program may start from the rows that are kept: allow, ask or reject.
+        Raises: RequestFailed when it cannot be built (a connector's configuration, ...); with ApprovalNeeded or
+        CarryOverRejected and the differences as details if the program has changed.
         """
         ...
 

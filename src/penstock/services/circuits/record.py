@@ -33,10 +33,15 @@ class Diagnostic(msgspec.Struct, frozen=True):
 
 
 class Deployment(msgspec.Struct, frozen=True):
-    """A start that was asked for. `id` is None until a process is being made; `options` are the asker's own."""
+    """A start that was asked for. `id` is None until a process is being made; `options` are the asker's own.
+
+    carry_over: whether a changed program may start from the rows of the one whose state is kept: `allow`, `ask` (the
+    start waits until somebody approves) or `reject`.
+    """
 
     initial: Aim
     options: dict[str, Any]
+    carry_over: str = "allow"
     id: str | None = None
     started_at: datetime | None = None
 
@@ -57,6 +62,7 @@ class CircuitRecord(msgspec.Struct, frozen=True, kw_only=True):
         deployment: the present start; None when stopped and not asked to start.
         fault: why the circuit stopped by itself; stays until dismissed.
     suspends: the stop that is wanted makes a checkpoint first.
+    awaits: how the program differs from the one whose state is kept, while its start waits for approval.
     """
 
     program: str
@@ -79,6 +85,7 @@ class CircuitRecord(msgspec.Struct, frozen=True, kw_only=True):
     deployment: Deployment | None = None
     fault: Fault | None = None
     suspends: bool = False
+    awaits: dict[str, Any] | None = None
 
     @property
     def is_fault_tolerant(self) -> bool:

@@ -196,9 +196,12 @@ class Circuits:
 
     # ---- life cycle
 
-    async def start(self, circuit: Circuit, initial: Aim, options: dict[str, Any], guard: Guard) -> Circuit:
+    async def start(
+        self, circuit: Circuit, initial: Aim, options: dict[str, Any], guard: Guard, *, carry_over: str = "allow"
+    ) -> Circuit:
         """Ask for a process; it is made as soon as the program is ready. Nothing happens if one is wanted already.
 
+        carry_over: whether a changed program may start from kept rows, see `Deployment`.
         Raises: WrongState while stopping or with a program that does not compile, and what the guard raises.
         """
         live = self._live(circuit.id)
@@ -211,7 +214,7 @@ class Circuits:
                     raise WrongState("the circuit is stopping; start it when it has stopped")
                 if record.program_state in (ProgramState.REJECTED, ProgramState.FAILED):
                     raise WrongState("the circuit's program does not compile; correct it before the start")
-                deployment = Deployment(initial, options)
+                deployment = Deployment(initial, options, carry_over)
                 wanted = moved(record, self._clock.now(), aim=initial, deployment=deployment, fault=None)
                 await live.commit(self._documents, self._clock, wanted)
         self._lifecycle.nudge(live)
@@ -236,6 +239,23 @@ class Circuits:
                 if aim is Aim.STOPPED and record.state is CircuitState.STOPPED:
                     changes["deployment"] = None
                 await live.commit(self._documents, self._clock, moved(record, self._clock.now(), aim=aim, **changes))
+        self._lifecycle.nudge(live)
+        return live.document
+
+    async def approve(self, circuit: Circuit) -> Circuit:
+        """Let a changed program start from the rows of the one whose state is kept.
+
+        Raises: WrongState if no start waits for that.
+        """
+        live = self._live(circuit.id)
+        async with live.lock:
+            self._check_present(live)
+            record = live.record
+            if record.awaits is None or record.deployment is None:
+                raise WrongState("the circuit's start does not wait for an approval")
+            allowed = msgspec.structs.replace(record.deployment, carry_over="allow")
+            approved = moved(record, self._clock.now(), awaits=None, deployment=allowed)
+            await live.commit(self._documents, self._clock, approved)
         self._lifecycle.nudge(live)
         return live.document
 

@@ -29,6 +29,7 @@ __all__ = [
 ]
 
 GRACE_S = 0.5
+_CARRY_OVER = {"allow": "allow", "await_approval": "ask", "reject": "reject"}
 
 
 async def start(call: Call) -> str:
@@ -39,7 +40,12 @@ async def start(call: Call) -> str:
         return await resume(call)
     options = lower.start_options(call.query)
     guard = partial(rules.check_start, options=options)
-    await _settled(call, await call.services.circuits.start(circuit, options.initial, lower.kept(options), guard))
+    await _settled(
+        call,
+        await call.services.circuits.start(
+            circuit, options.initial, lower.kept(options), guard, carry_over=_CARRY_OVER[options.bootstrap_policy]
+        ),
+    )
     return "Pipeline is starting"
 
 
@@ -96,9 +102,13 @@ async def activate(call: Call) -> str:
 
 
 async def approve(call: Call) -> str:
-    """Let a changed program take over the state of a checkpoint, which this edition does not have."""
-    process(call)
-    refuse("InvalidTransition", "the pipeline is not awaiting approval")
+    """Let a changed program start from the rows that were kept of the old one."""
+    circuit = found(call)
+    if circuit.body.awaits is None:
+        process(call)
+        refuse("InvalidTransition", "the pipeline is not awaiting approval")
+    await _settled(call, await call.services.circuits.approve(circuit))
+    return "Pipeline is starting"
 
 
 async def unavailable_action(call: Call) -> str:

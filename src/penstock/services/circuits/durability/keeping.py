@@ -40,25 +40,28 @@ class Durability:
         model: `none`: as of the last checkpoint that was asked for. `at_least_once`: with a journal that survives the
             end of the process. `exactly_once`: with one that is on disk before an output is seen.
         interval_s: seconds between checkpoints; None for none by itself.
+        carry_over: see `process.Engine.open`.
     """
 
     directory: Path | None
     model: str = NONE
     interval_s: float | None = None
+    carry_over: str = "allow"
 
     @staticmethod
-    def of(settings: Mapping[str, Any], directory: str | None) -> Durability:
+    def of(settings: Mapping[str, Any], directory: str | None, carry_over: str) -> Durability:
         """Read the settings of a circuit."""
         given = settings.get("fault_tolerance") or {}
         model = given.get("model") or NONE
         interval = given.get("checkpoint_interval_secs")
-        return Durability(None if directory is None else Path(directory), model, interval if model != NONE else None)
+        place = None if directory is None else Path(directory)
+        return Durability(place, model, interval if model != NONE else None, carry_over)
 
     def restart(self, program: Program, compile_program: Callable[[str], Program]) -> Restart:
         """Return the circuit as it was kept; an empty one if it was not. Raises: as `restart`."""
         if self.directory is None:
             return Restart(build(program), {})
-        return restart(self.directory, program, compile_program)
+        return restart(self.directory, program, compile_program, self.carry_over)
 
     def keeping(
         self,

@@ -7,6 +7,7 @@ changed program               the tables' rows as the old program had them, take
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,11 +27,20 @@ from penstock.services.circuits.durability.manifest import InputState, Manifest,
 from penstock.services.circuits.durability.state import read_state
 from penstock.sql.plan.nodes import Program
 
-__all__ = ["NotCarriedOver", "Restart", "changes_of", "difference", "restart"]
+__all__ = ["NotCarriedOver", "ProgramChanged", "Restart", "changes_of", "difference", "restart"]
 
 
 class NotCarriedOver(Exception):
     """A changed program that cannot start from the old one's state."""
+
+
+class ProgramChanged(Exception):
+    """A changed program whose start was not allowed, or not yet. difference: names by kind, plain values."""
+
+    def __init__(self, code: str, message: str, difference: Difference) -> None:
+        super().__init__(message)
+        self.code = code
+        self.difference = {name: list(names) for name, names in dataclasses.asdict(difference).items()}
 
 
 @dataclass(slots=True)
@@ -61,10 +71,12 @@ def difference(directory: Path, program: Program) -> Difference | None:
     return None if manifest is None else compare(manifest.relations, fingerprints(program))
 
 
-def restart(directory: Path, program: Program, compile_program: Callable[[str], Program]) -> Restart:
+def restart(
+    directory: Path, program: Program, compile_program: Callable[[str], Program], carry_over: str = "allow"
+) -> Restart:
     """Return the circuit of a program with the state that is kept in a directory.
 
-    Raises: CheckpointUnusable, JournalDamaged, NotCarriedOver; NotSupported and EvaluationError as `build`.
+    Raises: ProgramChanged unless `carry_over` allows it; CheckpointUnusable, JournalDamaged, NotCarriedOver; as `build`.
     """
     relations = fingerprints(program)
     checkpoints = checkpoints_of(directory)
@@ -80,8 +92,20 @@ def restart(directory: Path, program: Program, compile_program: Callable[[str], 
             if isinstance(entry, Delivered):
                 found.outputs.update({state.name: state for state in entry.outputs})
         return found
+    _check_allowed(compare(manifest.relations, relations), carry_over)
     old_program = compile_program(manifest.program)
     return _carried_over(program, relations, old_program, directory, manifest, journal)
+
+
+def _check_allowed(changed: Difference, carry_over: str) -> None:
+    if carry_over == "reject":
+        message = "the program has changed since its state was kept, and the start does not allow that"
+        raise ProgramChanged("CarryOverRejected", message, changed)
+    if carry_over == "ask":
+        message = (
+            "the program has changed since its state was kept; approve the changes to have it start from the old rows"
+        )
+        raise ProgramChanged("ApprovalNeeded", message, changed)
 
 
 def _restored(program: Program, checkpoints: Checkpoints, manifest: Manifest) -> Built:
