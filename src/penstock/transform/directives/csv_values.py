@@ -278,7 +278,7 @@ def _is_header(record: list[str | None]) -> bool:
 
 def _read_plain(texts: pa.Array, delimiter: str, hard: Mask) -> list[tuple[Any, list[pa.Array]]]:
     """Read the texts that Arrow reads the same; mark the others as hard. Returns: members and columns, by width."""
-    if len(delimiter.encode()) > 1 or delimiter in "\"\r\n":
+    if len(delimiter.encode()) > 1 or delimiter in '"\r\n':
         hard[:] = True
         return []
     everywhere = np.arange(len(texts))
