@@ -76,7 +76,7 @@ def restart(
 ) -> Restart:
     """Return the circuit of a program with the state that is kept in a directory.
 
-    Raises: ProgramChanged unless `carry_over` allows it; CheckpointUnusable, JournalDamaged, NotCarriedOver; as `build`.
+    Raises: ProgramChanged unless `carry_over` allows it; CheckpointUnusable, JournalDamaged, NotCarriedOver; as build.
     """
     relations = fingerprints(program)
     checkpoints = checkpoints_of(directory)
