@@ -68,6 +68,22 @@ PLUGINS = (
         "io.cdap.plugin.batch.aggregator.DistinctAggregator",
     ),
     Plugin(
+        "RowDenormalizer",
+        "batchaggregator",
+        "core-plugins",
+        Does(Role.RELATION, "denormalize"),
+        (
+            required("keyField", "The field that tells which rows belong together."),
+            required("nameField", "The field with names of output fields."),
+            required("valueField", "The field with their values."),
+            required("outputFields", "Fields of the output, separated by commas."),
+            optional("fieldAliases", "Other names for them, as field:name."),
+            _PARTITIONS,
+        ),
+        "Turns names and values of rows into fields.",
+        "io.cdap.plugin.batch.aggregator.RowDenormalizerAggregator",
+    ),
+    Plugin(
         "ErrorCollector",
         "errortransform",
         "core-plugins",

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from penstock.services.phases.relations.deduplicate import DeduplicateRelation
+from penstock.services.phases.relations.denormalize import DenormalizeRelation
 from penstock.services.phases.relations.distinct import DistinctRelation
 from penstock.services.phases.relations.group import GroupRelation
 from penstock.services.phases.relations.join import JoinRelation
@@ -17,6 +18,7 @@ __all__ = ["RELATIONS", "Inputs", "Relation"]
 
 RELATIONS: Mapping[str, Relation] = {
     "deduplicate": DeduplicateRelation(),
+    "denormalize": DenormalizeRelation(),
     "distinct": DistinctRelation(),
     "group": GroupRelation(),
     "join": JoinRelation(),
