@@ -1,4 +1,4 @@
-"""The options of `penstock demo` and `penstock demo kfp`. What they do is imported when they are called."""
+"""The options of `penstock demo` and its kin. What they do is imported when they are called."""
 
 from pathlib import Path
 from typing import Annotated
@@ -59,3 +59,47 @@ def _kfp(
     from penstock.cli.demo.training.run import run
 
     run(check=check, keep=keep, limit=limit, port=port, client=client)
+
+
+@demo.command("ubiops")
+def _ubiops(
+    check: Annotated[
+        bool, typer.Option("--check", help="Work every answer out again; exit status 1 if one differs.")
+    ] = False,
+    keep: _Keep = False,
+    limit: _Limit = None,
+    port: _Port = 0,
+    client: Annotated[
+        Path | None,
+        typer.Option(help="An interpreter that has ubiops 4.  [default: an environment made on first use]"),
+    ] = None,
+) -> None:
+    """See a model answer: the released client of UbiOps deploys it and asks it, one by one and in batches.
+
+    Trains a model of late flights, puts it behind a pipeline of two
+    deployments and a condition, and shows how long answers take. Starts a
+    server of its own on a temporary directory, and leaves nothing behind.
+    """
+    from penstock.cli.demo.serving.run import run
+
+    run(check=check, keep=keep, limit=limit, port=port, client=client)
+
+
+@demo.command("cdap")
+def _cdap(
+    check: Annotated[
+        bool, typer.Option("--check", help="Compute the same by DuckDB; exit status 1 if a row differs.")
+    ] = False,
+    keep: _Keep = False,
+    limit: _Limit = None,
+    port: _Port = 0,
+) -> None:
+    """See an ETL pipeline run, deployed and started as from curl.
+
+    Flights are wrangled, joined with their airlines and the weather at their
+    departure, grouped, and written as csv and parquet. Starts a server of its
+    own on a temporary directory, and leaves nothing behind.
+    """
+    from penstock.cli.demo.etl.run import run
+
+    run(check=check, keep=keep, limit=limit, port=port)
