@@ -1,25 +1,22 @@
-"""The released client: an environment of its own, made on first use, and the process in which it runs."""
+"""The released client: what it is, and the process in which it runs."""
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from hashlib import sha256
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any, Final
 
+from penstock.cli.demo.environment import ClientEnvironment
 from penstock.kernel.errors import Unavailable
 
-__all__ = ["Client", "made_before", "submitted", "with_client"]
+__all__ = ["ENVIRONMENT", "Client", "submitted"]
 
-REQUIREMENT: Final = "kfp>=2.13,<3"
+ENVIRONMENT: Final = ClientEnvironment("kfp", "kfp>=2.13,<3")
 _SAID_LINES: Final = 5
 
 
@@ -37,36 +34,6 @@ class Client:
         Raises: Unavailable if it failed.
         """
         return _line(self._process)
-
-
-def made_before() -> bool:
-    """Tell whether the environment is there already."""
-    return (_place() / "bin" / "python").exists()
-
-
-def with_client(scratch: Path) -> Path:
-    """Return an interpreter that has the client. Made beside this program's own packages, so that it goes with them;
-    where those cannot be written to, in a directory that goes with the demo.
-
-    Raises: Unavailable if the client cannot be installed.
-    """
-    place = _place()
-    if made_before():
-        return place / "bin" / "python"
-    try:
-        place.parent.mkdir(exist_ok=True)
-        making = Path(tempfile.mkdtemp(prefix="making-", dir=place.parent))
-    except OSError:
-        place = making = scratch / "client"
-    try:
-        _run(sys.executable, "-m", "venv", str(making))
-        _run(str(making / "bin" / "python"), "-m", "pip", "install", "--quiet", "--no-input", REQUIREMENT)
-        if making != place and not made_before():
-            making.rename(place)
-    finally:
-        if making != place:
-            shutil.rmtree(making, ignore_errors=True)
-    return place / "bin" / "python"
 
 
 @contextmanager
@@ -112,19 +79,3 @@ def _line(process: subprocess.Popen[str]) -> dict[str, Any]:
         said.append(line.strip())
     words = "; ".join(line for line in said[-_SAID_LINES:] if line) or "see its traceback"
     raise Unavailable(f"the client ended with status {process.wait()}: {words}", retryable=False)
-
-
-def _run(*argv: str) -> None:
-    done = subprocess.run(argv, capture_output=True, text=True, stdin=subprocess.DEVNULL)
-    if done.returncode:
-        said = (done.stderr or done.stdout).strip().splitlines()
-        raise Unavailable(
-            f"the client cannot be installed: {said[-1] if said else f'exit status {done.returncode}'}",
-            hint="the demo needs a package index; or name an interpreter that has kfp 2 with --client",
-        )
-
-
-def _place() -> Path:
-    # Another interpreter or another requirement is another environment.
-    key = sha256(f"{REQUIREMENT} {sys.version}".encode()).hexdigest()[:12]
-    return Path(sys.prefix) / "demo" / f"kfp-{key}"

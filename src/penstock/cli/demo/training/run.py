@@ -18,7 +18,7 @@ from penstock.cli.demo import dataset
 from penstock.cli.demo.child import Child, ended_in_order, running_server
 from penstock.cli.demo.dataset import Dataset
 from penstock.cli.demo.screen import Screen
-from penstock.cli.demo.training.client import made_before, submitted, with_client
+from penstock.cli.demo.training.client import ENVIRONMENT, submitted
 from penstock.cli.runs.commands import follow_run
 from penstock.cli.runs.server import Server
 from penstock.cli.runs.text import FINAL
@@ -91,9 +91,9 @@ def _stopped_if_left(server: Server, run_id: str) -> Iterator[None]:
 
 def _client(screen: Screen, scratch: Path) -> Path:
     began = time.monotonic()
-    is_there = made_before()
+    is_there = ENVIRONMENT.is_made()
     with screen.busy("installing the client, once"):
-        python = with_client(scratch)
+        python = ENVIRONMENT.python(scratch)
     if not is_there:
         screen.fact("client", f"installed in {time.monotonic() - began:.0f} s at {python.parents[1]}")
     return python

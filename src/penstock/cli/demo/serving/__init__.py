@@ -1,0 +1,1 @@
+"""`penstock demo ubiops`: a model behind a pipeline of deployments, asked by the released client of UbiOps."""
