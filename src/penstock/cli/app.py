@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from penstock import __version__
-from penstock.cli import demo_app, etl_app, runs_app
+from penstock.cli import demo_app, etl_app, runs_app, serving_app
 
 __all__ = ["main"]
 
@@ -99,3 +99,6 @@ app.add_typer(runs_app.runs, name="runs")
 app.add_typer(runs_app.why, name="why")
 app.add_typer(demo_app.demo, name="demo")
 app.add_typer(etl_app.etl, name="etl")
+app.command("deploy")(serving_app.deploy)
+app.command("request")(serving_app.request)
+app.add_typer(serving_app.deployments, name="deployments")
