@@ -9,13 +9,13 @@ Contract suite: `tests/contracts/records.py`. Adapters: `connect/records`, by na
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import pyarrow as pa
 
 from penstock.ports.transform import Described, Finding, Surroundings
 
-__all__ = ["ReadFailed", "RecordSink", "RecordSinkKind", "RecordSourceKind", "WriteFailed"]
+__all__ = ["ReadFailed", "RecordSink", "RecordSinkKind", "RecordSourceKind", "Sized", "WriteFailed"]
 
 
 class ReadFailed(Exception):
@@ -43,6 +43,15 @@ class RecordSourceKind(Protocol):
 
         Closing the iterator lets go of files and connections. Raises: ReadFailed.
         """
+        ...
+
+
+@runtime_checkable
+class Sized(Protocol):
+    """A source that knows how much it would read. Small ones are read first: what comes after streams past them."""
+
+    def size_bytes(self, properties: Mapping[str, str]) -> int:
+        """Return about how many bytes there are; never raises."""
         ...
 
 

@@ -89,6 +89,15 @@ class FileSource:
                 if batch.num_rows:
                     yield _add_path(batch, file, schema, options)
 
+    def size_bytes(self, properties: Mapping[str, str]) -> int:
+        """Return how much there is to read; 0 where nothing is there."""
+        options = _options(properties, [])
+        assert options is not None, "the configuration was checked"
+        try:
+            return sum(file.stat().st_size for file in self._files(options))
+        except (ReadFailed, PlaceUnknown, OSError):
+            return 0
+
     def _files(self, options: _Options) -> list[Path]:
         path = self._places.local(options.path)
         files = list_files(path, recursive=options.recursive, pattern=options.pattern)

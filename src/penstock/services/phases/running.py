@@ -18,7 +18,7 @@ from functools import partial
 import pyarrow as pa
 
 from penstock.kernel.flows import Carries, Edge, Flow, StageRole, StageSpec
-from penstock.ports.records import RecordSink, RecordSourceKind, WriteFailed
+from penstock.ports.records import RecordSink, RecordSourceKind, Sized, WriteFailed
 from penstock.ports.transform import MAIN, Emitted, Rejected, Surroundings, Transform, TransformFailed
 from penstock.services.phases.counting import Counting
 from penstock.services.phases.errors import collect_errors
@@ -162,9 +162,8 @@ def _sources_in_order(running: _Running) -> list[str]:
 def _size(running: _Running, spec: StageSpec) -> int:
     if spec.role is StageRole.LOAD:
         return running.spool.size_bytes(spec.type)
-    estimate = getattr(running.kit.sources[spec.type], "size_bytes", None)
-    size = estimate(spec.properties) if estimate is not None else None
-    return -1 if size is None else int(size)
+    kind = running.kit.sources[spec.type]
+    return kind.size_bytes(spec.properties) if isinstance(kind, Sized) else -1
 
 
 def _drain_source(running: _Running, name: str) -> None:
