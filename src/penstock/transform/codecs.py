@@ -1,6 +1,7 @@
 """Fields encoded, decoded, compressed, decompressed, or replaced by their digest.
 
-`encode` and `decode` have a property of that name, `compress` and `decompress` have `compressor` and `decompressor`: `field:kind,…`.
+`encode` and `decode` have a property of that name, `compress` and `decompress` have `compressor` and `decompressor`:
+`field:kind,…`.
 `schema` is the output's, by default the input's with the types that come out. `digest` has `hash` and `fields`.
 """
 
@@ -13,6 +14,7 @@ import io
 import zipfile
 import zlib
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from typing import Any, Final
 
 import pyarrow as pa
@@ -72,7 +74,7 @@ _ENCODE: Final[dict[str, Callable[[bytes], bytes]]] = {
 _KINDS: Final[dict[str, dict[str, Callable[[bytes], bytes]]]] = {
     "encode": {**_ENCODE, **{f"STRING_{name}": function for name, function in _ENCODE.items() if name != "HEX"}},
     "decode": {
-        name: (lambda value, method=name.removeprefix("STRING_"): read_encoded(method, value))
+        name: partial(read_encoded, name.removeprefix("STRING_"))
         for name in ("BASE64", "BASE32", "HEX", "STRING_BASE64", "STRING_BASE32")
     },
     "compress": {
@@ -115,7 +117,7 @@ class CodecTransform:
         self._check_types(schema, pairs, findings)
         output = read_schema(properties, "schema", hidden, findings, must=False)
         if output is None and schema is not None and "schema" not in hidden and not findings:
-            output = pa.schema([self._out(field, dict(pairs)) for field in schema])
+            output = pa.schema([self._out(field, {pair[0]: pair[1] for pair in pairs}) for field in schema])
         return Described({MAIN: output}, tuple(findings))
 
     def _check_types(self, schema: pa.Schema | None, pairs: list[tuple[str, ...]], findings: list[Finding]) -> None:

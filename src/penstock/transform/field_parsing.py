@@ -1,8 +1,8 @@
 """Texts inside a field parsed to fields: delimited, JSON, lines of logs.
 
-`parse-csv`: `field`, `format`, `delimiter`, `schema`. A text may hold several records; those with another number of values than
-the schema has fields go out of the error port, as what cannot be parsed does. Fields of the input that are in the schema
-are passed on.
+`parse-csv`: `field`, `format`, `delimiter`, `schema`. A text may hold several records; those with another number of
+values than the schema has fields go out of the error port, as what cannot be parsed does. Fields of the input that
+are in the schema are passed on.
 `parse-json`: `field`, `mapping` (`name:path,…`, by default each field by its name), `schema`.
 `parse-log`: `inputName`, `logFormat` (`CLF`, `S3`, `Cloudfront`).
 """
@@ -20,12 +20,12 @@ import pyarrow as pa
 from penstock.data.conversion import ConversionFailed, from_text
 from penstock.data.record_schema import type_name
 from penstock.ports.transform import MAIN, Described, Emitted, Finding, Rejected, Surroundings, TransformFailed
-from penstock.transform.directives.csv_values import CsvInvalid
 from penstock.transform.delimited import read_records
+from penstock.transform.directives.csv_values import CsvInvalid
 from penstock.transform.jvm.json_path import PathInvalid, read_path
 from penstock.transform.jvm.json_text import JsonInvalid, parse_json
 from penstock.transform.jvm.values import print_any, print_json
-from penstock.transform.stateless import Stateless, check_present, pairs_of, read_schema
+from penstock.transform.stateless import Stateless, check_present, mapping_of, pairs_of, read_schema
 
 __all__ = ["CsvParseTransform", "JsonParseTransform", "LogParseTransform"]
 
@@ -215,7 +215,7 @@ class JsonParseTransform:
         output = read_schema(properties, "schema", (), [])
         assert output is not None, "the configuration was checked"
         name = properties["field"]
-        mapping = dict(pairs_of(properties.get("mapping"), "", []))
+        mapping = mapping_of(properties.get("mapping"), "", [])
         passed = {field for field in output.names if field in schema.names and field != name and field not in mapping}
         fields = [field for field in output if field.name not in passed]
 
@@ -242,7 +242,7 @@ def _parse_json(text: str | None, fields: list[pa.Field], mapping: Mapping[str, 
     values: dict[str, Any] = {}
     for field in fields:
         try:
-            found = read_path(document, mapping[field.name] if field.name in mapping else f"$['{field.name}']")
+            found = read_path(document, mapping.get(field.name, f"$['{field.name}']"))
         except LookupError:
             found = None
         if found is None and not field.nullable:

@@ -1,8 +1,9 @@
 """Whole records printed to one field.
 
-`print-csv`: `format` (`DELIMITED`, `EXCEL`, `MYSQL`, `RFC4180`, `TDF`), `delimiter` (a name such as `COMMA`, or a character),
-`schema` with one string. `print-json`: `schema` with one string or bytes. `print-stream`: `body` and `header` (fields), `format`
-(`CSV`, `TSV`, `PSV`, `JSON`), `schema` with a header (map of strings) and a body (string).
+`print-csv`: `format` (`DELIMITED`, `EXCEL`, `MYSQL`, `RFC4180`, `TDF`), `delimiter` (a name such as `COMMA`, or a
+character),
+`schema` with one string. `print-json`: `schema` with one string or bytes. `print-stream`: `body` and `header`
+(fields), `format` (`CSV`, `TSV`, `PSV`, `JSON`), `schema` with a header (map of strings) and a body (string).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """One record for each of some fields: its name and its value, beside fields that are copied.
 
-Properties: `fieldMapping` (`field:name,…`, copied), `fieldNormalizing` (`field:typeField:valueField,…`), `outputSchema`. Values
-become text, and what the output's schema says of them; a field that is null gives no record.
+Properties: `fieldMapping` (`field:name,…`, copied), `fieldNormalizing` (`field:typeField:valueField,…`),
+`outputSchema`. Values become text, and what the output's schema says of them; a field that is null gives no record.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""Records sent to one of several ports: by the kind of a union's value, by null or not, by conditions on a field; and copies.
+"""Records sent to one of several ports: by a union's kind, by null or not, by conditions on a field; and copies.
 
 `split-union`: `unionField`, `modifySchema` (the field gets the one type at its port; by default it does).
 `split-null`: `field`, `modifySchema` (gone at the port `null`, never null at `nonnull`).
-`route`: `routingField`, `portSpecification` (`port:function(argument),…`), `defaultHandling` and `nullHandling` (`Skip`, `Error Port`,
+`route`: `routingField`, `portSpecification` (`port:function(argument),…`), `defaultHandling` and `nullHandling`
+(`Skip`, `Error Port`,
 `Default Port` or `Null Port`), `defaultPort`, `nullPort`.
 `clone`: `copies`.
 """
@@ -182,6 +183,10 @@ def _matching(text: str) -> Test:
     return lambda value: pattern.fullmatch(str(value)) is not None
 
 
+def _negated(test: Test) -> Test:
+    return lambda value: not test(value)
+
+
 _TEXT: Final[dict[str, Callable[[str], Test]]] = {
     "equals": lambda text: lambda value: print_any(value) == text,
     "not_equals": lambda text: lambda value: print_any(value) != text,
@@ -190,7 +195,7 @@ _TEXT: Final[dict[str, Callable[[str], Test]]] = {
     "in": lambda text: lambda value: print_any(value) in {part.strip() for part in text.split("|")},
     "not_in": lambda text: lambda value: print_any(value) not in {part.strip() for part in text.split("|")},
     "matches": _matching,
-    "not_matches": lambda text: lambda value, test=_matching(text): not test(value),  # type: ignore[misc]
+    "not_matches": lambda text: _negated(_matching(text)),
     "starts_with": lambda text: lambda value: print_any(value).startswith(text),
     "not_starts_with": lambda text: lambda value: not print_any(value).startswith(text),
     "ends_with": lambda text: lambda value: print_any(value).endswith(text),

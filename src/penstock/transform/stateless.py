@@ -9,7 +9,7 @@ import pyarrow as pa
 from penstock.data.record_schema import SchemaInvalid, parse_schema
 from penstock.ports.transform import Emitted, Finding
 
-__all__ = ["Stateless", "check_present", "names_of", "pairs_of", "read_schema"]
+__all__ = ["Stateless", "check_present", "mapping_of", "names_of", "pairs_of", "read_schema"]
 
 
 class Stateless:
@@ -49,6 +49,11 @@ def pairs_of(text: str | None, property: str, findings: list[Finding], parts: in
         else:
             found.append(pieces)
     return found
+
+
+def mapping_of(text: str | None, property: str, findings: list[Finding]) -> dict[str, str]:
+    """Read pairs that are separated by a colon; of pairs with the same first part the last counts."""
+    return {pair[0]: pair[1] for pair in pairs_of(text, property, findings)}
 
 
 def read_schema(

@@ -1,7 +1,7 @@
 """Values replaced by what a look-up table has for them.
 
-Properties: `mapping` (`field:table:name,…`; the result is called `name`), `defaults` (`field:value,…`, for null, empty and unknown
-values; without one they stay as they are).
+Properties: `mapping` (`field:table:name,…`; the result is called `name`), `defaults` (`field:value,…`, for null,
+empty and unknown values; without one they stay as they are).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from penstock.ports.transform import MAIN, Described, Emitted, Finding, Surroundings, TransformFailed
 from penstock.transform.datasets import DatasetMissing, open_values
-from penstock.transform.stateless import Stateless, check_present, pairs_of
+from penstock.transform.stateless import Stateless, check_present, mapping_of, pairs_of
 
 __all__ = ["ValueMapTransform"]
 
@@ -51,7 +51,7 @@ class ValueMapTransform:
         """Read the tables."""
         output = self.describe(properties, schema).outputs[MAIN]
         assert output is not None, "the configuration was checked"
-        defaults = dict(pairs_of(properties.get("defaults"), "", []))
+        defaults = mapping_of(properties.get("defaults"), "", [])
         tables: dict[str, dict[str, str]] = {}
         for source, table, _ in pairs_of(properties.get("mapping"), "", [], 3):
             try:

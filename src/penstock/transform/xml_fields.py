@@ -1,8 +1,9 @@
 """XML inside a field: picked by XPath, cut into records, or turned into JSON.
 
-`parse-xml`: `input`, `encoding`, `xPathMappings` (`name:path,…`), `fieldTypeMapping` (`name:type,…`), `processOnError` (`Ignore error and
-continue`, `Exit on error`, `Write to error dataset`), `failOnArray`. `split-xml`: `field`, `encoding`, `xPath`, `schema`; a record
-for each element that matches, with its children by name. `xml-to-json`: `inputField`, `outputField`, `schema`.
+`parse-xml`: `input`, `encoding`, `xPathMappings` (`name:path,…`), `fieldTypeMapping` (`name:type,…`),
+`processOnError` (`Ignore error and continue`, `Exit on error`, `Write to error dataset`), `failOnArray`. `split-xml`:
+`field`, `encoding`, `xPath`, `schema`; a record for each element that matches, with its children by name. `xml-to-
+json`: `inputField`, `outputField`, `schema`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from penstock.data.conversion import ConversionFailed, from_text
 from penstock.ports.transform import MAIN, Described, Emitted, Finding, Rejected, Surroundings, TransformFailed
 from penstock.transform.directives.xml_values import XmlInvalid, xml_to_json
 from penstock.transform.jvm.values import print_json
-from penstock.transform.stateless import Stateless, check_present, pairs_of, read_schema
+from penstock.transform.stateless import Stateless, check_present, mapping_of, pairs_of, read_schema
 
 __all__ = ["XmlJsonTransform", "XmlParseTransform", "XmlSplitTransform"]
 
@@ -61,7 +62,7 @@ def _shown(node: Any) -> str | None:
     if isinstance(node, str):
         return str(node)
     if len(node) == 0:
-        return node.text
+        return None if node.text is None else str(node.text)
     from lxml import etree
 
     text: str = etree.tostring(node, encoding="unicode", with_tail=False)
@@ -91,7 +92,7 @@ class XmlParseTransform:
         """Check paths and types against each other."""
         findings = _field_of(properties, "input", schema, hidden)
         paths = pairs_of(properties.get("xPathMappings"), "xPathMappings", findings)
-        types = dict(pairs_of(properties.get("fieldTypeMapping"), "fieldTypeMapping", findings))
+        types = mapping_of(properties.get("fieldTypeMapping"), "fieldTypeMapping", findings)
         for property in ("xPathMappings", "fieldTypeMapping"):
             if not properties.get(property) and property not in hidden:
                 findings.append(Finding(f"Required property '{property}' has no value.", None, property))
@@ -106,7 +107,7 @@ class XmlParseTransform:
             else:
                 fields.append(pa.field(name, _TYPES[kind]))
         for name in types:
-            if name not in dict(paths) and not hidden:
+            if name not in {pair[0] for pair in paths} and not hidden:
                 message = f"Field '{name}' in the field type mapping has no XPath."
                 findings.append(Finding(message, "Remove it or add its path.", "fieldTypeMapping", name))
         unknown = hidden and {"xPathMappings", "fieldTypeMapping"} & set(hidden)

@@ -208,7 +208,7 @@ def split_in_two(arguments: Arguments, setting: Setting) -> Step:
 
     def step(frame: Frame) -> Frame:
         missing = stopped("split", f"{source} is not of type string. Please check the wrangle configuration.")
-        frame, at, pairs = each_value(frame, source, lambda v: list(cut(v)), missing=missing)
+        frame, _, pairs = each_value(frame, source, lambda v: list(cut(v)), missing=missing)
         if pairs is None:
             return frame
         values = scalars(pairs)
@@ -254,7 +254,7 @@ def _flattened(frame: Frame, name: str) -> Frame:
             raise wrong_type("flatten-record", name, value, "type 'Record'")
         return value
 
-    frame, at, data = each_value(frame, name, check)
+    frame, _, data = each_value(frame, name, check)
     if data is None:
         return frame
     records = scalars(data)

@@ -177,9 +177,8 @@ class _Reader:
         failed: dict[int, Failure] = {}
         for i, value in enumerate(values):
             try:
-                records.append([cell for record in csv_records(value, self._delimiter) for cell in record])
-                if len(csv_records(value, self._delimiter)) > 1:
-                    records[-1] = _Several(csv_records(value, self._delimiter))  # type: ignore[call-overload]
+                found = csv_records(value, self._delimiter)
+                records.append(_Several(found) if len(found) > 1 else [cell for record in found for cell in record])
             except CsvInvalid as error:
                 records.append(None)
                 bad = refused("parse-as-csv", str(error)).failure

@@ -66,7 +66,7 @@ def parse_as_simple_date(arguments: Arguments, setting: Setting) -> Step:
 
 def _as_instants(data: Data) -> Data:
     """Keep a column of nulls alone from being taken for one of texts."""
-    if is_text(data) and data.null_count == len(data):
+    if isinstance(data, pa.Array) and is_text(data) and data.null_count == len(data):
         return pa.nulls(len(data), _INSTANT)
     return data
 
@@ -134,7 +134,8 @@ def _any_date(text: str, zone: Any) -> datetime | None:
         return None
     if found.tzinfo is None:
         found = found.replace(tzinfo=zone)
-    return found.astimezone(UTC)
+    instant: datetime = found.astimezone(UTC)
+    return instant
 
 
 @directive("format-date", Parameter("column", COLUMN), Parameter("format", TEXT))
@@ -224,7 +225,7 @@ def _millis(frame: Frame, name: str, now: datetime) -> pa.Array:
     column = frame.value(name)
     if column is None:
         return pa.nulls(frame.rows, pa.int64())
-    if _is_instant(column.data):
+    if isinstance(column.data, pa.Array) and _is_instant(column.data):
         return pc.floor(pc.divide(column.data.cast(pa.int64()).cast(pa.float64()), 1000.0)).cast(pa.int64())
     if isinstance(column.data, pa.Array):
         return pa.nulls(frame.rows, pa.int64())
@@ -391,8 +392,9 @@ def timestamp_to_datetime(arguments: Arguments, setting: Setting) -> Step:
 
     def step(frame: Frame) -> Frame:
         at = frame.find(column)
-        if at >= 0 and _is_instant(frame.columns[at].data) and frame.columns[at].data.type.tz == "UTC":
-            return frame.put(at, frame.columns[at].data.cast(pa.timestamp("us")))
+        held = frame.columns[at].data if at >= 0 else None
+        if isinstance(held, pa.Array) and _is_instant(held) and held.type.tz == "UTC":
+            return frame.put(at, held.cast(pa.timestamp("us")))
         frame, at, data = each_value(frame, column, convert)
         return frame if data is None else frame.put(at, data)
 

@@ -1,7 +1,7 @@
 """Directives that compare texts, and stemming.
 
-Source: the metrics of the Simmetrics library, 4.1, by its documentation; M. F. Porter, "An algorithm for suffix stripping",
-Program 14(3), 1980.
+Source: the metrics of the Simmetrics library, 4.1, by its documentation; M. F. Porter, "An algorithm for suffix
+stripping", Program 14(3), 1980.
 """
 
 from __future__ import annotations
@@ -215,7 +215,7 @@ def stemming(arguments: Arguments, setting: Setting) -> Step:
 
     def step(frame: Frame) -> Frame:
         empty = stopped("stemming", f"Column '{column}' has null value. It should be a non-null {kinds}.")
-        frame, at, data = each_value(frame, column, stems, on_null=empty)
+        frame, _, data = each_value(frame, column, stems, on_null=empty)
         if data is None:
             return frame.add(f"{column}_porter", objects([[] for _ in range(frame.rows)]))
         return frame.add(f"{column}_porter", data)

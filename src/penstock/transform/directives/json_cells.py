@@ -66,8 +66,8 @@ def parse_as_json(arguments: Arguments, setting: Setting) -> Step:
             return value
         raise stopped(
             "parse-as-json",
-            f"Column '{column}' is of invalid type '{class_name(value)}'. It should be of type 'String' or 'JsonObject' "
-            "or 'JsonArray'.",
+            f"Column '{column}' is of invalid type '{class_name(value)}'. It should be of type 'String' or "
+            "'JsonObject' or 'JsonArray'.",
         )
 
     def step(frame: Frame) -> Frame:

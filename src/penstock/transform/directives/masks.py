@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import uuid
+from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
@@ -228,7 +229,7 @@ def hash_(arguments: Arguments, setting: Setting) -> Step:
     return step
 
 
-_ENCODE: Final = {
+_ENCODE: Final[dict[str, Callable[[bytes], bytes]]] = {
     "BASE64": base64.b64encode,
     "BASE32": base64.b32encode,
     "HEX": binascii.hexlify,

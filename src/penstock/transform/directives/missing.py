@@ -29,7 +29,7 @@ def fill_null_or_empty(arguments: Arguments, setting: Setting) -> Step:
             return frame.add(column, constant(value, frame.rows))
         data = frame.columns[at].data
         everywhere = np.ones(frame.rows, dtype=bool)
-        if is_text(data):
+        if isinstance(data, pa.Array) and is_text(data):
             vacant = pc.or_(data.is_null(), pc.equal(data, "").fill_null(False))
             return frame.put(at, pc.if_else(vacant, pa.scalar(value), data), everywhere)
         vacant = null_mask(data)

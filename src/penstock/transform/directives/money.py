@@ -64,7 +64,7 @@ def format_as_currency(arguments: Arguments, setting: Setting) -> Step:
 
 def _to_destination(source: str, destination: str, function: Any) -> Step:
     def step(frame: Frame) -> Frame:
-        frame, at, data = each_value(frame, source, function)
+        frame, _, data = each_value(frame, source, function)
         if data is None:
             return frame
         there = ~null_mask(data)

@@ -123,7 +123,7 @@ def _in_fixed(name: str, column: str, suffixes: tuple[str, ...], parts: Any) -> 
     """Return a step that appends a fixed set of columns; nulls give nulls."""
 
     def step(frame: Frame) -> Frame:
-        frame, at, data = each_value(frame, column, parts, missing=no_column(name, column))
+        frame, _, data = each_value(frame, column, parts, missing=no_column(name, column))
         if data is None:
             return frame
         values, codes = encode(data)

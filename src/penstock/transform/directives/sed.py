@@ -44,7 +44,8 @@ def compile_sed(script: str) -> Callable[[str], str]:
 
 def _parted(text: str) -> tuple[str, str, str]:
     delimiter = text[1]
-    parts, current, at = [], "", 2
+    parts: list[str] = []
+    current, at = "", 2
     while at < len(text) and len(parts) < 2:
         if text[at] == "\\" and at + 1 < len(text):
             current += text[at : at + 2] if text[at + 1] != delimiter or delimiter == "/" else text[at + 1]

@@ -1,8 +1,7 @@
 """Stems of English words, by suffixes taken away in steps. Pure.
 
-Words are runs of letters, in lower case.
-Source: M. F. Porter, "An algorithm for suffix stripping", Program 14(3), 1980, with the two departures of its author's own
-programs (`logi`, `bli`).
+Words are runs of letters, in lower case. Source: M. F. Porter, "An algorithm for suffix stripping", Program 14(3),
+1980, with the two departures of its author's own programs (`logi`, `bli`).
 """
 
 from __future__ import annotations
@@ -23,8 +22,8 @@ _THIRD: Final = {
     "icate": "ic", "ative": "", "alize": "al", "iciti": "ic", "ical": "ic", "ful": "", "ness": "",
 }  # fmt: skip
 _FOURTH: Final = (
-    "al", "ance", "ence", "er", "ic", "able", "ible", "ant", "ement", "ment", "ent", "ion", "ou", "ism", "ate", "iti", "ous",
-    "ive", "ize",
+    "al", "ance", "ence", "er", "ic", "able", "ible", "ant", "ement", "ment", "ent", "ion", "ou", "ism", "ate", "iti",
+    "ous", "ive", "ize",
 )  # fmt: skip
 
 

@@ -1,8 +1,7 @@
 """Directives about XML: to JSON, and picking by XPath.
 
-XML texts become JSON as org.json does it: leniently, attributes as members, repeated elements as arrays, text beside them
-as `content`.
-Source: `org.json.XML.toJSONObject`, observed behaviour.
+XML texts become JSON as org.json does it: leniently, attributes as members, repeated elements as arrays, text beside
+them as `content`. Source: `org.json.XML.toJSONObject`, observed behaviour.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Rows made into records of a schema: columns picked by name, texts read as what the schema says, other kinds as they are.
+"""Rows made into records of a schema: columns picked by name, texts read as the schema says, the rest as it is.
 
 A value of a kind that a field does not take, a text that cannot be read, and a null in a field that takes none fail the
 record.
@@ -221,8 +221,8 @@ def _to_decimal(value: Any, kind: pa.DataType, name: str) -> Decimal | None:
         scaled = None
     if scaled is None or scaled != exact or len(scaled.as_tuple().digits) > kind.precision:
         raise CellFailed(
-            f"{_PREFIX}Field '{name}' has a value '{print_any(exact)}' that does not fit precision '{kind.precision}' and "
-            f"scale '{kind.scale}'"
+            f"{_PREFIX}Field '{name}' has a value '{print_any(exact)}' that does not fit precision '{kind.precision}' "
+            f"and scale '{kind.scale}'"
         )
     return scaled
 

@@ -116,10 +116,11 @@ def concat(parts: Sequence[Data]) -> Data:
         return nulls(0)
     if len(kept) == 1:
         return kept[0]
-    kinds = {part.type for part in kept if isinstance(part, pa.Array) and part.null_count < len(part)}
-    if all(isinstance(part, pa.Array) for part in kept) and len(kinds) <= 1:
-        kind = next(iter(kinds), kept[0].type)
-        return pa.concat_arrays([part if part.type == kind else pa.nulls(len(part), kind) for part in kept])
+    arrays = [part for part in kept if isinstance(part, pa.Array)]
+    kinds = {part.type for part in arrays if part.null_count < len(part)}
+    if len(arrays) == len(kept) and len(kinds) <= 1:
+        kind = next(iter(kinds), arrays[0].type)
+        return pa.concat_arrays([part if part.type == kind else pa.nulls(len(part), kind) for part in arrays])
     return column_of([value for part in kept for value in scalars(part)])
 
 

@@ -1,9 +1,9 @@
 """What operators mean for single values. Pure.
 
-Null is an error for `+`, `-`, `*`, `/`, `%` and where a truth value is needed; comparisons take it: nothing is smaller or
-greater than null, and null equals null alone. Texts that look like numbers count as numbers, except for `+`, which joins
-as soon as one side is a text. Whole numbers become wider when they do not fit.
-Source: `JexlArithmetic`, strict, Commons JEXL 3.
+Null is an error for `+`, `-`, `*`, `/`, `%` and where a truth value is needed; comparisons take it: nothing is
+smaller or greater than null, and null equals null alone. Texts that look like numbers count as numbers, except for
+`+`, which joins as soon as one side is a text. Whole numbers become wider when they do not fit. Source:
+`JexlArithmetic`, strict, Commons JEXL 3.
 """
 
 from __future__ import annotations
@@ -254,7 +254,7 @@ def _order(left: Any, right: Any) -> int:
     if isinstance(left, str) != isinstance(right, str):
         left = left if isinstance(left, bytes) else left.encode("utf-16-be", "surrogatepass")
         right = right if isinstance(right, bytes) else right.encode("utf-16-be", "surrogatepass")
-    return (left > right) - (left < right)
+    return int(left > right) - int(left < right)
 
 
 def _order_real(left: float, right: float) -> int:
@@ -326,7 +326,7 @@ def _range(left: Any, right: Any) -> list[Any]:
     step = 1 if low <= high else -1
     if abs(high - low) > 10_000_000:
         raise Impossible("the range is too long")
-    fits = -(1 << 31) <= min(low, high) and max(low, high) < 1 << 31
+    fits = min(low, high) >= -(1 << 31) and max(low, high) < 1 << 31
     return [value if fits else Long(value) for value in range(low, high + step, step)]
 
 

@@ -207,9 +207,9 @@ class _Maker:
 
         def store(env: Environment) -> Any:
             container, member, made = holder(env), key(env), value(env)
-            if isinstance(container, list) and isinstance(member, int) and 0 <= member < len(container):
-                container[member] = made
-            elif isinstance(container, dict):
+            if (isinstance(container, list) and isinstance(member, int) and 0 <= member < len(container)) or isinstance(
+                container, dict
+            ):
                 container[member] = made
             else:
                 raise Impossible("nothing can be set there")

@@ -1,6 +1,6 @@
-"""Operators, functions and methods over whole columns. Each gives what its counterpart for single values gives, or None to
-say that it does not know a fast way for these operands. Pure.
+"""Operators, functions and methods over whole columns. Pure.
 
+Each gives what its counterpart for single values gives, or None to say that it knows no fast way for its operands.
 A column of texts counts as one of numbers only where every text reads as a number of one kind.
 """
 
@@ -75,7 +75,7 @@ def _numbers(operand: Operand) -> _Numbers | None:
 def _const_number(value: Any) -> _Numbers | None:
     from penstock.transform.jvm.values import BigInteger, Float, Long
 
-    if isinstance(value, bool) or isinstance(value, BigInteger | Float):
+    if isinstance(value, bool | BigInteger | Float):
         return None
     if isinstance(value, int):
         return _Numbers(np.int64(value), False, "long" if isinstance(value, Long) else "int")

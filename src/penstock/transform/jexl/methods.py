@@ -101,7 +101,7 @@ def _piece(value: Any) -> str:
 def _order(left: Any, right: Any) -> int:
     if type(left) is not type(right):
         raise Impossible(f"cannot compare {class_name(left)} with {class_name(right)}")
-    return (left > right) - (left < right)
+    return int(left > right) - int(left < right)
 
 
 _NUMBER: Final[dict[str, Method]] = {

@@ -20,7 +20,8 @@ _SPACE: Final = re.compile(r"(?:\s+|//[^\n]*|##[^\n]*|/\*.*?\*/)+", re.DOTALL)
 _MARKS: Final = (
     "...", "||", "&&", "==", "!=", ">=", "<=", "=~", "!~", "?:", "??", "=^", "!^", "=$", "!$", "+=", "-=", "*=", "/=",
     "%=", "&=", "|=", "^=", "..", "->", "?.",
-    "+", "-", "*", "/", "%", "!", "~", "<", ">", "=", "(", ")", "[", "]", "{", "}", ",", ";", ":", "?", ".", "|", "&", "^",
+    "+", "-", "*", "/", "%", "!", "~", "<", ">", "=", "(", ")", "[", "]", "{", "}", ",", ";", ":", "?", ".", "|",
+    "&", "^",
 )  # fmt: skip
 _WORDS: Final = {
     "and": "&&", "or": "||", "not": "!", "eq": "==", "ne": "!=", "lt": "<", "gt": ">", "le": "<=", "ge": ">=",
@@ -94,7 +95,8 @@ class _Parser:
         return tokens
 
     def _string(self, start: int) -> tuple[str, int]:
-        quote, out, at = self._text[start], [], start + 1
+        out: list[str] = []
+        quote, at = self._text[start], start + 1
         while at < len(self._text):
             char = self._text[at]
             if char == quote:

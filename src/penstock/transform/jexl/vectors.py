@@ -1,14 +1,14 @@
 """Expressions evaluated for all rows of a frame at once; gives what `evaluator` gives row by row. Pure.
 
-Branches are evaluated for the rows that take them, so what fails is what would fail. Where there is no operation on whole
-columns, a function is called once for each distinct combination of its arguments. Scripts with variables and loops are
-evaluated as a whole for each distinct combination of the columns they read.
+Branches are evaluated for the rows that take them, so what fails is what would fail. Where there is no operation on
+whole columns, a function is called once for each distinct combination of its arguments. Scripts with variables and
+loops are evaluated as a whole for each distinct combination of the columns they read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
 import pyarrow as pa
@@ -320,9 +320,9 @@ def _combined(arguments: Sequence[Vec], size: int, *, distinct: bool) -> tuple[l
     for row in picks.tolist():
         found = iter(zip(tables, row, strict=True))
         combination: list[Any] = []
-        for argument, part in zip(arguments, encoded, strict=True):
-            if part is None:
-                combination.append(argument.value)  # type: ignore[union-attr]
+        for argument, code in zip(arguments, encoded, strict=True):
+            if code is None:
+                combination.append(cast(Const, argument).value)
             else:
                 table, at = next(found)
                 combination.append(table[at])

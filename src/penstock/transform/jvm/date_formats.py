@@ -219,7 +219,7 @@ def _time_of(values: dict[str, Any], text: str) -> time:
     elif "H" in values:
         hour = values["H"]
     elif "A" in values:
-        return (datetime.min + timedelta(milliseconds=values["A"])).time()
+        return (datetime.combine(date.min, time.min) + timedelta(milliseconds=values["A"])).time()
     else:
         raise DateUnreadable(f"Text '{text}' could not be parsed: Unable to obtain LocalDateTime from TemporalAccessor")
     try:

@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from collections.abc import Callable
 from typing import Final
 
 __all__ = ["DIGESTS", "digest"]
 
-DIGESTS: Final = frozenset(
-    "BLAKE2B-160 BLAKE2B-256 BLAKE2B-384 BLAKE2B-512 GOST3411-2012-256 GOST3411-2012-512 GOST3411 KECCAK-224 KECCAK-256 "
-    "KECCAK-288 KECCAK-384 KECCAK-512 MD2 MD4 MD5 RIPEMD128 RIPEMD160 RIPEMD256 RIPEMD320 SHA-1 SHA-224 SHA-256 SHA-384 "
-    "SHA-512 SHA-512/224 SHA-512/256 SHA SHA3-224 SHA3-256 SHA3-384 SHA3-512 Skein-1024-1024 Skein-1024-384 "
-    "Skein-1024-512 Skein-256-128 Skein-256-160 Skein-256-224 Skein-256-256 Skein-512-128 Skein-512-160 Skein-512-224 "
-    "Skein-512-256 Skein-512-384 Skein-512-512 SM3 Tiger TIGER WHIRLPOOL".split()
+_NAMES: Final = (
+    "BLAKE2B-160 BLAKE2B-256 BLAKE2B-384 BLAKE2B-512 GOST3411-2012-256 GOST3411-2012-512 GOST3411 KECCAK-224 "
+    "KECCAK-256 KECCAK-288 KECCAK-384 KECCAK-512 MD2 MD4 MD5 RIPEMD128 RIPEMD160 RIPEMD256 RIPEMD320 SHA-1 "
+    "SHA-224 SHA-256 SHA-384 SHA-512 SHA-512/224 SHA-512/256 SHA SHA3-224 SHA3-256 SHA3-384 SHA3-512 "
+    "Skein-1024-1024 Skein-1024-384 Skein-1024-512 Skein-256-128 Skein-256-160 Skein-256-224 Skein-256-256 "
+    "Skein-512-128 Skein-512-160 Skein-512-224 Skein-512-256 Skein-512-384 Skein-512-512 SM3 Tiger TIGER "
+    "WHIRLPOOL"
 )
+DIGESTS: Final = frozenset(_NAMES.split())
 """Names that are known; `digest` cannot compute all of them."""
 
 _HASHLIB: Final = {
@@ -61,18 +64,14 @@ def digest(name: str, message: bytes) -> bytes:
     return hashlib.new(known, message, usedforsecurity=False).digest()
 
 
-_PI: Final = (
-    41, 46, 67, 201, 162, 216, 124, 1, 61, 54, 84, 161, 236, 240, 6, 19, 98, 167, 5, 243, 192, 199, 115, 140, 152, 147, 43,
-    217, 188, 76, 130, 202, 30, 155, 87, 60, 253, 212, 224, 22, 103, 66, 111, 24, 138, 23, 229, 18, 190, 78, 196, 214, 218,
-    158, 222, 73, 160, 251, 245, 142, 187, 47, 238, 122, 169, 104, 121, 145, 21, 178, 7, 63, 148, 194, 16, 137, 11, 34, 95,
-    33, 128, 127, 93, 154, 90, 144, 50, 39, 53, 62, 204, 231, 191, 247, 151, 3, 255, 25, 48, 179, 72, 165, 181, 209, 215, 94,
-    146, 42, 172, 86, 170, 198, 79, 184, 56, 210, 150, 164, 125, 182, 118, 252, 107, 226, 156, 116, 4, 241, 69, 157, 112, 89,
-    100, 113, 135, 32, 134, 91, 207, 101, 230, 45, 168, 2, 27, 96, 37, 173, 174, 176, 185, 246, 28, 70, 97, 105, 52, 64, 126,
-    15, 85, 71, 163, 35, 221, 81, 175, 58, 195, 92, 249, 206, 186, 197, 234, 38, 44, 83, 13, 110, 133, 40, 132, 9, 211, 223, 205,
-    244, 65, 129, 77, 82, 106, 220, 55, 200, 108, 193, 171, 250, 36, 225, 123, 8, 12, 189, 177, 74, 120, 136, 149, 139, 227,
-    99, 232, 109, 233, 203, 213, 254, 59, 0, 29, 57, 242, 239, 183, 14, 102, 88, 208, 228, 166, 119, 114, 248, 235, 117, 75,
-    10, 49, 68, 80, 180, 143, 237, 31, 26, 219, 153, 141, 51, 159, 17, 131, 20,
-)  # fmt: skip
+_PI: Final = bytes.fromhex(
+    "292e43c9a2d87c013d3654a1ecf0061362a705f3c0c7738c98932bd9bc4c82ca1e9b573cfdd4e01667426f188a17e512"
+    "be4ec4d6da9ede49a0fbf58ebb2fee7aa968799115b2073f94c210890b225f21807f5d9a5a903227353ecce7bff79703"
+    "ff1930b348a5b5d1d75e922aac56aac64fb838d296a47db676fc6be29c7404f1459d705964718720865bcf65e62da802"
+    "1b6025adaeb0b9f61c46616934407e0f5547a323dd51af3ac35cf9cebac5ea262c530d6e85288409d3dfcdf441814d52"
+    "6adc37c86cc1abfa24e17b080cbdb14a7888958be363e86de9cbd5fe3b001d39f2efb70e6658d0e4a67772f8eb754b0a"
+    "314450b48fed1f1adb998d339f118314"
+)
 
 
 def _md2(message: bytes) -> bytes:
@@ -101,9 +100,13 @@ def _md2(message: bytes) -> bytes:
 def _md4(message: bytes) -> bytes:
     padded = message + b"\x80" + b"\x00" * ((55 - len(message)) % 64) + struct.pack("<Q", len(message) * 8)
     state = [0x67452301, 0xEFCDAB89, 0x98BADCFE, 0x10325476]
-    orders = (range(16), [0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15], [0, 8, 4, 12, 2, 10, 6, 14, 1, 9, 5, 13, 3, 11, 7, 15])  # fmt: skip
+    orders = (
+        bytes(range(16)),
+        bytes.fromhex("0004080c0105090d02060a0e03070b0f"),
+        bytes.fromhex("0008040c020a060e0109050d030b070f"),
+    )
     turns = ((3, 7, 11, 19), (3, 5, 9, 13), (3, 9, 11, 15))
-    mixers = (
+    mixers: tuple[Callable[[int, int, int], int], ...] = (
         lambda x, y, z: (x & y) | (~x & z),
         lambda x, y, z: (x & y) | (x & z) | (y & z),
         lambda x, y, z: x ^ y ^ z,
@@ -122,10 +125,31 @@ def _md4(message: bytes) -> bytes:
 
 
 _ROUNDS: Final = (
-    0x1, 0x8082, 0x800000000000808A, 0x8000000080008000, 0x808B, 0x80000001, 0x8000000080008081, 0x8000000000008009, 0x8A, 0x88,
-    0x80008009, 0x8000000A, 0x8000808B, 0x800000000000008B, 0x8000000000008089, 0x8000000000008003, 0x8000000000008002,
-    0x8000000000000080, 0x800A, 0x800000008000000A, 0x8000000080008081, 0x8000000000008080, 0x80000001, 0x8000000080008008,
-)  # fmt: skip
+    0x1,
+    0x8082,
+    0x800000000000808A,
+    0x8000000080008000,
+    0x808B,
+    0x80000001,
+    0x8000000080008081,
+    0x8000000000008009,
+    0x8A,
+    0x88,
+    0x80008009,
+    0x8000000A,
+    0x8000808B,
+    0x800000000000008B,
+    0x8000000000008089,
+    0x8000000000008003,
+    0x8000000000008002,
+    0x8000000000000080,
+    0x800A,
+    0x800000008000000A,
+    0x8000000080008081,
+    0x8000000000008080,
+    0x80000001,
+    0x8000000080008008,
+)
 
 
 def _keccak(message: bytes, bits: int) -> bytes:

@@ -1,8 +1,8 @@
 """JSON path expressions. Pure.
 
-`$`, `.name`, `['name']`, `['a','b']`, `[0]`, `[-1]`, `[0,2]`, `[1:3]`, `*`, `..`, filters `[?(@.a > 1 && @.b == 'x')]`, and the
-functions `length()`, `min()`, `max()`, `avg()`, `sum()`, `keys()` at the end.
-Source: the path language of Jayway JsonPath 2, its documentation.
+`$`, `.name`, `['name']`, `['a','b']`, `[0]`, `[-1]`, `[0,2]`, `[1:3]`, `*`, `..`, filters `[?(@.a > 1 && @.b ==
+'x')]`, and the functions `length()`, `min()`, `max()`, `avg()`, `sum()`, `keys()` at the end. Source: the path
+language of Jayway JsonPath 2, its documentation.
 """
 
 from __future__ import annotations
@@ -279,10 +279,10 @@ def _holds(left: Any, operator: str, right: Any) -> bool:
     if operator == "!=":
         return bool(left != right)
     if operator == "=~":
-        return isinstance(left, str) and hasattr(right, "fullmatch") and right.fullmatch(left) is not None
+        return isinstance(left, str) and hasattr(right, "fullmatch") and bool(right.fullmatch(left))
     if operator in ("in", "nin"):
-        return (left in right) == (operator == "in")
+        return bool((left in right) == (operator == "in"))
     try:
-        return {"<": left < right, ">": left > right, "<=": left <= right, ">=": left >= right}[operator]
+        return bool({"<": left < right, ">": left > right, "<=": left <= right, ">=": left >= right}[operator])
     except TypeError:
         return False

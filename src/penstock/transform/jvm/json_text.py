@@ -1,4 +1,4 @@
-"""JSON texts read as the usual parser of the JVM reads them: leniently, whole numbers as 64 bits, others as doubles. Pure."""
+"""JSON texts read as the usual parser of the JVM does: leniently, whole numbers as 64 bits, others as doubles. Pure."""
 
 from __future__ import annotations
 

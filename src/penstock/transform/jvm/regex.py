@@ -232,7 +232,7 @@ def _trimmed(pieces: list[str], text: str, limit: int) -> list[str]:
 
 
 def replacement_of(text: str) -> Any:
-    """Return what makes the replacement for a match: `$1` and `${name}` are groups, `\\` quotes. Raises: PatternInvalid."""
+    """Return what makes a match's replacement: `$1` and `${name}` are groups, `\\` quotes. Raises: PatternInvalid."""
     parts: list[str | int | tuple[str]] = []
     at = 0
     while at < len(text):

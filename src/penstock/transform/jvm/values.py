@@ -323,7 +323,7 @@ _ARROW: Final[dict[type, pa.DataType]] = {
 
 
 def column_of(values: Sequence[Any] | Iterable[Any]) -> pa.Array | np.ndarray[Any, Any]:
-    """Return a column of values: an Arrow array if they are all of one kind that Arrow has, else an array of objects."""
+    """Return a column of values: an Arrow array if they are of one kind that Arrow has, else an array of objects."""
     values = values if isinstance(values, list) else list(values)
     kinds = set(map(type, values)) - {type(None)}
     if not kinds:

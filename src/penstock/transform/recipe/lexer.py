@@ -21,7 +21,8 @@ class Token:
     end: int
 
 
-_STRING: Final = r"""'(?:\\[btnfr"'\\]|\\u[0-9a-fA-F]{4}|\\[0-7]{1,3}|[^'])*'|"(?:\\[btnfr"'\\]|\\u[0-9a-fA-F]{4}|\\[0-7]{1,3}|[^"])*\""""
+_ESCAPED: Final = r"""\\[btnfr"'\\]|\\u[0-9a-fA-F]{4}|\\[0-7]{1,3}"""
+_STRING: Final = rf"""'(?:{_ESCAPED}|[^'])*'|"(?:{_ESCAPED}|[^"])*\""""
 _RULES: Final = (
     ("space", re.compile(r"[ \t\r\n\f\u00a0]+")),
     ("comment", re.compile(r"//[^\r\n]*|/\*.*?\*/|--(?=\s)[^\r\n]*", re.DOTALL)),

@@ -1,8 +1,8 @@
 """Old recipe lines, whose arguments are bare words, written anew: columns get a colon, texts quotes, conditions braces.
 
-A line is taken as new if it holds an expression or properties. Any other is taken apart at blanks: so many words from the
-front, then, for some directives, all the rest as one argument. Words that are quoted stay together.
-Source: observed behaviour of recipes in public pipeline exports, and the published table of both forms.
+A line is taken as new if it holds an expression or properties. Any other is taken apart at blanks: so many words from
+the front, then, for some directives, all the rest as one argument. Words that are quoted stay together. Source:
+observed behaviour of recipes in public pipeline exports, and the published table of both forms.
 """
 
 from __future__ import annotations
@@ -75,8 +75,8 @@ def quoted(text: str | None) -> str:
 def rewritten(recipe: str, known: Callable[[str], bool], problems: list[RecipeInvalid]) -> Iterator[Line]:
     """Yield the statements of a recipe in new syntax, each with its line number; comments and blanks are left out.
 
-    known: whether a name is a directive's; tells where a second statement on a line begins. problems: gets what is wrong
-    with statements, which are left out.
+    known: whether a name is a directive's; tells where a second statement on a line begins. problems: gets what is
+    wrong with statements, which are left out.
     """
     for number, text in _statements(recipe, known):
         try:

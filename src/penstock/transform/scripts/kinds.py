@@ -1,9 +1,9 @@
 """Scripts as transforms.
 
-`javascript`: `script` with a function `transform(input, emitter, context)`. `python`: the same with `transform(record, emitter,
-context)`. `validate`: `validationScript` with a function `isValid(input, context)` that gives `{isValid, errorCode, errorMsg}`; what
-is not valid goes out of the error port. `schema` is the output's, by default the input's; `lookup` names tables that the script
-may ask: `{"tables": {"name": {…}}}`.
+`javascript`: `script` with a function `transform(input, emitter, context)`. `python`: the same with
+`transform(record, emitter, context)`. `validate`: `validationScript` with a function `isValid(input, context)` that
+gives `{isValid, errorCode, errorMsg}`; what is not valid goes out of the error port. `schema` is the output's, by
+default the input's; `lookup` names tables that the script may ask: `{"tables": {"name": {…}}}`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Records for scripts and back: dates and instants go as numbers, bytes as lists of numbers, as the plugins' codec does."""
+"""Records for scripts and back: dates and instants go as numbers, bytes as lists of numbers."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """The process that runs a user's script. It is started as a file of its own and imports nothing of the house.
 
-It reads messages from standard input and writes messages to standard output: four bytes of length, then JSON. The first
-message says which language, the script and what it may know; each other one has records. Answers are `log` messages while
-the script runs, then one `done`, or one `failed`. Its limits: memory, processor time per record, no files to write, no
-network where the kernel lets it do without, and it dies with whoever started it.
+It reads messages from standard input and writes messages to standard output: four bytes of length, then JSON. The
+first message says which language, the script and what it may know; each other one has records. Answers are `log`
+messages while the script runs, then one `done`, or one `failed`. Its limits: memory, processor time per record, no
+files to write, no network where the kernel lets it do without, and it dies with whoever started it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Functions that expressions may call, one module per family; `SPACES` has them by namespace and name.
 
-A function is declared with the kinds of its parameters, see `signatures`. To add one: a decorated function in the module of
-its family.
+A function is declared with the kinds of its parameters, see `signatures`. To add one: a decorated function in the
+module of its family.
 """
 
 from collections.abc import Mapping

@@ -12,6 +12,7 @@ from penstock.transform.jvm.values import Long
 
 __all__ = ["is_date_text", "is_time_text"]
 
+_EPOCH_LOCAL: Final = datetime(1970, 1, 1)  # noqa: DTZ001 (dates and times without a zone)
 _JULIAN_OF_EPOCH: Final = 2440588
 
 
@@ -150,7 +151,8 @@ def get_date_time(text: str | None) -> datetime:
     if found[4] is None:
         raise ArithmeticError(f"Text '{text}' could not be parsed")
     micros = int((found[7] or "0").ljust(6, "0"))
-    return datetime(*(int(found[i]) for i in range(1, 7)), micros)  # type: ignore[arg-type]
+    year, month, day, hour, minute, second = (int(found[i]) for i in range(1, 7))
+    return datetime(year, month, day, hour, minute, second, micros)  # noqa: DTZ001 (a date and time without a zone)
 
 
 @function("datetime", "yt", "GetDateTime")
@@ -337,7 +339,7 @@ def time_from_components(hour: int | None, minute: int | None, second: int | Non
 
 @function("datetime", "I", "TimeFromMidnightSeconds")
 def time_from_midnight(seconds: int | None) -> time:
-    return (datetime.min + timedelta(seconds=(seconds or 0) % 86400)).time()
+    return (_EPOCH_LOCAL + timedelta(seconds=(seconds or 0) % 86400)).time()
 
 
 @function("datetime", "tIII", "TimeOffsetByComponents")
@@ -355,7 +357,7 @@ def date_time_from_seconds(seconds: int | None, base: datetime | None) -> dateti
 
 @function("datetime", "L", "DateTimeFromEpoch")
 def date_time_from_epoch(seconds: int | None) -> datetime | None:
-    return None if seconds is None else datetime(1970, 1, 1) + timedelta(seconds=int(seconds))
+    return None if seconds is None else _EPOCH_LOCAL + timedelta(seconds=int(seconds))
 
 
 @function("datetime", "tw", "DateTimeFromTime")
@@ -379,7 +381,7 @@ def date_time_offset_seconds(base: datetime | None, seconds: int | None) -> date
 
 @function("datetime", "w", "EpochFromDateTime")
 def epoch_from_date_time(value: datetime | None) -> Long | None:
-    return None if value is None else Long((value - datetime(1970, 1, 1)) // timedelta(seconds=1))
+    return None if value is None else Long((value - _EPOCH_LOCAL) // timedelta(seconds=1))
 
 
 @function("datetime", "z", "EpochFromTimestamp")

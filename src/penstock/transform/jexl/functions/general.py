@@ -57,7 +57,7 @@ def concat(left: str | None, right: str | None) -> str | None:
 def concat_with(left: str | None, joint: str | None, right: str | None) -> str:
     if left is None and right is None:
         raise Raised("null")
-    return (left or "") + _given(joint) + (right or "")
+    return f"{left or ''}{_given(joint)}{right or ''}"
 
 
 @function("", "o*")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random as chance
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -27,7 +27,7 @@ def _real(name: str, compute: Callable[..., float], kinds: str = "d") -> None:
     function("math", kinds, name)(call)
 
 
-for _name, _compute in (
+_ONE: Final[tuple[tuple[str, Callable[..., Any]], ...]] = (
     ("sin", np.sin),
     ("cos", np.cos),
     ("tan", np.tan),
@@ -53,15 +53,17 @@ for _name, _compute in (
     ("ulp", math.ulp),
     ("nextUp", lambda v: math.nextafter(v, math.inf)),
     ("nextDown", lambda v: math.nextafter(v, -math.inf)),
-):
-    _real(_name, _compute)
-for _name, _compute in (
+)
+_TWO: Final[tuple[tuple[str, Callable[..., Any]], ...]] = (
     ("atan2", np.arctan2),
     ("hypot", np.hypot),
     ("pow", lambda a, b: np.power(a, b)),
     ("IEEEremainder", math.remainder),
     ("copySign", math.copysign),
-):
+)
+for _name, _compute in _ONE:
+    _real(_name, _compute)
+for _name, _compute in _TWO:
     _real(_name, _compute, "dd")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import Any
 
 from penstock.transform.jexl.functions.signatures import function
@@ -23,7 +24,7 @@ def in_fence(latitude: float, longitude: float, fences: str) -> bool:
 
 def _inside(latitude: float, longitude: float, ring: list[list[float]]) -> bool:
     winding = 0
-    for (x0, y0, *_), (x1, y1, *_) in zip(ring, ring[1:], strict=False):
+    for (x0, y0, *_), (x1, y1, *_) in pairwise(ring):
         side = (x1 - x0) * (latitude - y0) - (longitude - x0) * (y1 - y0)
         if y0 <= latitude < y1 and side > 0:
             winding += 1

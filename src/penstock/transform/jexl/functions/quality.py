@@ -23,9 +23,58 @@ _DOMAIN: Final = re.compile(rf"(?:{_LABEL}\.)+([A-Za-z]{{2,63}}|xn--[A-Za-z0-9-]
 _MAILBOX: Final = re.compile(r"(?:[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*|\"[^\"]*\")\Z")
 _URL: Final = re.compile(r"(?:https?|ftp)://([^/?#\s]+)((?:/[^\s?#]*)?)(?:\?[^\s#]*)?(?:#[^\s]*)?\Z", re.IGNORECASE)
 _GENERIC: Final = frozenset(
-    "aero asia biz cat com coop edu gov info int jobs mil mobi museum name net org pro tel travel xxx app dev io ai "
-    "online site shop store tech xyz blog cloud club company email global group live media news page space today top "
-    "vip website wiki work world".split()
+    [
+        "aero",
+        "asia",
+        "biz",
+        "cat",
+        "com",
+        "coop",
+        "edu",
+        "gov",
+        "info",
+        "int",
+        "jobs",
+        "mil",
+        "mobi",
+        "museum",
+        "name",
+        "net",
+        "org",
+        "pro",
+        "tel",
+        "travel",
+        "xxx",
+        "app",
+        "dev",
+        "io",
+        "ai",
+        "online",
+        "site",
+        "shop",
+        "store",
+        "tech",
+        "xyz",
+        "blog",
+        "cloud",
+        "club",
+        "company",
+        "email",
+        "global",
+        "group",
+        "live",
+        "media",
+        "news",
+        "page",
+        "space",
+        "today",
+        "top",
+        "vip",
+        "website",
+        "wiki",
+        "work",
+        "world",
+    ]
 )
 _CARDS: Final = {
     "isAmex": r"3[47]\d{13}\Z",
@@ -152,7 +201,7 @@ def is_domain_name(text: str | None) -> bool:
 
 @function("dq", "s", "isEmail")
 def is_email(text: str | None) -> bool:
-    if text is None or text.count("@") != 1 and not text.startswith('"'):
+    if text is None or (text.count("@") != 1 and not text.startswith('"')):
         return False
     user, _, domain = text.rpartition("@")
     if domain.startswith("[") and domain.endswith("]"):

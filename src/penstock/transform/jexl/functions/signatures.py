@@ -23,7 +23,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from penstock.transform.jvm.values import BigInteger, Float, Long, Short, class_name
 
@@ -65,13 +65,14 @@ class Function:
         return best[1].body(*best[2])
 
 
+_Body = TypeVar("_Body", bound=Callable[..., Any])
 _FUNCTIONS: Final[dict[str, dict[str, Function]]] = {}
 
 
-def function(space: str, kinds: str = "", *names: str, impure: bool = False) -> Callable[[Callable[..., Any]], Any]:
+def function(space: str, kinds: str = "", *names: str, impure: bool = False) -> Callable[[_Body], _Body]:
     """Declare a variant of a function under a name, by default that of what is decorated."""
 
-    def declare(body: Callable[..., Any]) -> Callable[..., Any]:
+    def declare(body: _Body) -> _Body:
         for name in names or (body.__name__.rstrip("_"),):
             known = _FUNCTIONS.setdefault(space, {}).setdefault(name, Function(space, name, impure))
             known.variants.append(_Variant(kinds.rstrip("*"), kinds.endswith("*"), body))
@@ -109,7 +110,7 @@ _WIDTH: Final = {"h": (0, 16), "i": (1, 32), "l": (2, 64), "f": (3, 0), "d": (4,
 
 
 def _rank(value: Any) -> int | None:
-    if isinstance(value, bool) or isinstance(value, BigInteger):
+    if isinstance(value, bool | BigInteger):
         return None
     if isinstance(value, Short):
         return 0
@@ -129,9 +130,9 @@ def _number(kind: str, value: Any) -> tuple[int, Any] | None:
     wanted, bits = _WIDTH[kind]
     if rank > wanted:
         # a wider number that fits is narrowed, as calls do it when nothing fits otherwise
-        if rank > 2 or wanted > 2 or not -(1 << (bits - 1)) <= value < 1 << (bits - 1):
-            if not (kind == "f" and rank == 4):
-                return None
+        fits = rank <= 2 and wanted <= 2 and -(1 << (bits - 1)) <= value < 1 << (bits - 1)
+        if not fits and not (kind == "f" and rank == 4):
+            return None
         cost = 10
     else:
         cost = wanted - rank

@@ -7,24 +7,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from penstock.transform.jexl.functions.signatures import function
 from penstock.transform.jvm.text import trim
 
 __all__: list[str] = []
 
-_BLANKS = " \t\n\x0b\f\r\x1c\x1d\x1e\x1f\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2008\u2009\u200a\u2028\u2029\u205f\u3000"
+_Body = TypeVar("_Body", bound=Callable[..., Any])
+_BLANKS = (
+    " \t\n\x0b\f\r\x1c\x1d\x1e\x1f\u1680"
+    + "\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2008\u2009\u200a\u2028\u2029\u205f\u3000"
+)
 
 
 def _is_blank(char: str) -> bool:
     return char in _BLANKS
 
 
-def _of_text(*names: str, kinds: str = "s", null: Any = None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def _of_text(*names: str, kinds: str = "s", null: Any = None) -> Callable[[_Body], _Body]:
     """Declare a function whose first argument is a string; null gives null or what is told."""
 
-    def declare(body: Callable[..., Any]) -> Callable[..., Any]:
+    def declare(body: _Body) -> _Body:
         def call(text: str | None, *rest: Any) -> Any:
             return null if text is None else body(text, *rest)
 
