@@ -1,0 +1,155 @@
+"""`python -m bench.etl`: a join and a grouping over csv files, deployed and run over HTTP, beside Spark.
+
+Ours: from the call that starts the run until its record says COMPLETED; the server is up and its engine is warm, as it
+is after the first deployment. Spark: from the session that is up to the end of the job, and with its start. CPU seconds
+are those of all processes of either side; on a machine that does other things too they say more than the clock.
+"""
+
+import argparse
+import json
+import resource
+import shutil
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import httpx
+from rich.console import Console
+from rich.table import Table
+
+from bench.etl.data import write_data
+from bench.results import keep, show
+from bench.server import serving
+
+TIMEOUT_SECONDS = 1800.0
+
+
+def main() -> None:
+    """Measure and show."""
+    parser = argparse.ArgumentParser(prog="bench.etl")
+    parser.add_argument("--rows", type=int, default=10_000_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--data", type=Path, default=Path(tempfile.gettempdir()) / "penstock-etl")
+    parser.add_argument("--spark", help="a Python that has pyspark; without it only ours is measured")
+    parser.add_argument("--cores", default="2", help="of Spark")
+    options = parser.parse_args()
+    sales, shops = write_data(options.data, options.rows)
+    rounds: list[dict[str, Any]] = []
+    for number in range(options.rounds):
+        found: dict[str, Any] = {"ours": _ours(sales, shops, options.data / f"ours-{number}")}
+        if options.spark:
+            found["spark"] = _spark(options.spark, sales, shops, options.data / f"spark-{number}", options.cores)
+            found["same"] = _same(options.data / f"ours-{number}", options.data / f"spark-{number}")
+        rounds.append(found)
+    path = keep("etl", {"rows": options.rows, "rounds": rounds})
+    _print(rounds, options.rows)
+    Console().print(f"kept in {show(path)}")
+
+
+def _ours(sales: Path, shops: Path, out: Path) -> dict[str, float]:
+    shutil.rmtree(out, ignore_errors=True)
+    with serving() as server, httpx.Client(base_url=f"http://{server.host}:{server.port}", timeout=600) as client:
+        apps = "/v3/namespaces/default/apps/etl"
+        client.put(apps, json=_pipeline(sales, shops, out)).raise_for_status()
+        before = _cpu_of(server.process.pid)
+        began = time.perf_counter()
+        body = [{"appId": "etl", "programType": "workflow", "programId": "DataPipelineWorkflow", "runtimeargs": {}}]
+        run = client.post("/v3/namespaces/default/start", json=body).raise_for_status().json()[0]["runId"]
+        status = ""
+        while status not in ("COMPLETED", "FAILED", "KILLED"):
+            if time.perf_counter() - began > TIMEOUT_SECONDS:
+                raise TimeoutError("the run did not end")
+            time.sleep(0.02)
+            status = client.get(f"{apps}/workflows/DataPipelineWorkflow/runs/{run}").json()["status"]
+        job_s = time.perf_counter() - began
+        if status != "COMPLETED":
+            raise RuntimeError(client.get(f"{apps}/workflows/DataPipelineWorkflow/runs/{run}/logs").text)
+        time.sleep(0.5)  # the fork is reaped, and its time is its parent's
+        return {"job_s": job_s, "cpu_s": _cpu_of(server.process.pid) - before}
+
+
+def _cpu_of(pid: int) -> float:
+    """Return CPU seconds of a process and all below it, ended ones included."""
+    total = 0.0
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                fields = (entry / "stat").read_text().rsplit(") ", 1)[1].split()
+            except OSError:
+                continue
+            if int(entry.name) == pid or int(fields[1]) == pid:
+                total += sum(map(int, fields[11:15])) / 100
+    return total
+
+
+def _pipeline(sales: Path, shops: Path, out: Path) -> dict[str, Any]:
+    def stage(name: str, plugin: str, type: str, **properties: str) -> dict[str, Any]:
+        return {"name": name, "plugin": {"name": plugin, "type": type, "properties": properties}}
+
+    fields = "sales.amount as amount,sales.quantity as quantity,shops.city as city,shops.region as region"
+    aggregates = "n:count(*),total:sum(amount),most:max(amount),mean:avg(quantity)"
+    stages = [
+        stage("sales", "File", "batchsource", referenceName="s", path=str(sales), format="csv", skipHeader="true"),
+        stage("shops", "File", "batchsource", referenceName="p", path=str(shops), format="csv", skipHeader="true"),
+        stage(
+            "join",
+            "Joiner",
+            "batchjoiner",
+            selectedFields=fields,
+            requiredInputs="sales,shops",
+            joinKeys="sales.shop_id = shops.shop",
+        ),
+        stage("group", "GroupByAggregate", "batchaggregator", groupByFields="city,region", aggregates=aggregates),
+        stage("out", "File", "batchsink", referenceName="o", path=str(out), format="csv"),
+    ]
+    edges = [("sales", "join"), ("shops", "join"), ("join", "group"), ("group", "out")]
+    connections = [{"from": a, "to": b} for a, b in edges]
+    artifact = {"name": "cdap-data-pipeline", "version": "6.10.0", "scope": "SYSTEM"}
+    return {"artifact": artifact, "config": {"stages": stages, "connections": connections, "engine": "spark"}}
+
+
+def _spark(python: str, sales: Path, shops: Path, out: Path, cores: str) -> dict[str, float]:
+    shutil.rmtree(out, ignore_errors=True)
+    job = Path(__file__).parent / "spark_job.py"
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(
+        [python, str(job), str(sales), str(shops), str(out), cores], check=True, capture_output=True, text=True
+    )
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    found: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
+    found["cpu_s"] = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return found
+
+
+def _same(ours: Path, theirs: Path) -> bool:
+    """Compare groups and counts; sums may differ in their last digits."""
+
+    def groups(folder: Path) -> dict[tuple[str, str], tuple[int, float]]:
+        found = {}
+        for file in folder.glob("part-*"):
+            for line in file.read_text().splitlines():
+                city, region, n, total, *_ = line.split(",")
+                found[city, region] = int(n), round(float(total), 2)
+        return found
+
+    return groups(ours) == groups(theirs)
+
+
+def _print(rounds: list[dict[str, Any]], rows: int) -> None:
+    table = Table(title=f"join and group by over {rows:,} rows, median of {len(rounds)}")
+    for column in ("", "job s", "rows/s", "CPU s", "start s"):
+        table.add_column(column, justify="right")
+    for name in ("ours", "spark"):
+        some = [found[name] for found in rounds if name in found]
+        if some:
+            job_s, cpu_s = (median(one[key] for one in some) for key in ("job_s", "cpu_s"))
+            start_s = median(one.get("start_s", 0.0) for one in some)
+            table.add_row(name, f"{job_s:.1f}", f"{rows / job_s:,.0f}", f"{cpu_s:.1f}", f"{start_s:.1f}")
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
