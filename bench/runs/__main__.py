@@ -1,6 +1,6 @@
 """The run engine beside a bare loop that starts the same processes, and beside other orchestrators in one process.
 
-    python -m bench.runs [--steps 100] [--rounds 3] [--stored 200000] [--peers luigi,prefect] [--discard]
+    python -m bench.runs [--steps 100] [--rounds 3] [--stored 200000] [--peers luigi,dagster] [--discard]
 
 chain   steps one after the other, each a process that does nothing
 fan     the same number of steps side by side

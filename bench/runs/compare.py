@@ -25,11 +25,7 @@ class Peer:
     program: str
 
 
-PEERS = (
-    Peer("luigi", ("luigi>=3.6",), "luigi_peer.py"),
-    # Later releases ask for a FastAPI that refuses what their server declares.
-    Peer("prefect", ("prefect>=3.1,<3.5", "fastapi<0.116"), "prefect_peer.py"),
-)
+PEERS = (Peer("luigi", ("luigi>=3.6",), "luigi_peer.py"), Peer("dagster", ("dagster>=1.8",), "dagster_peer.py"))
 
 
 def measure_peer(peer: Peer, steps: int, rounds: int) -> dict[str, object]:
