@@ -1,7 +1,7 @@
 """Look-up tables: named files of keys and values below the directory of data sets.
 
 `<name>.csv` has a header; the first column is the key, or that called `key`. `<name>.json` is an object of keys, or one
-object a line with a member `key`.
+object a line with a member `key`. `<name>/records.parquet` is a table that a pipeline wrote: its metadata names the key.
 """
 
 from __future__ import annotations
@@ -11,6 +11,10 @@ import json
 import re
 from pathlib import Path
 from typing import Any
+
+import pyarrow.parquet as pq
+
+from penstock.transform.jvm.values import print_any
 
 __all__ = ["DatasetMissing", "open_table", "open_values"]
 
@@ -27,6 +31,9 @@ def open_table(directory: str | None, name: str) -> dict[str, dict[str, Any]]:
         path = Path(directory) / f"{name}{suffix}"
         if path.is_file():
             return read(path)
+    path = Path(directory) / name / "records.parquet"
+    if path.is_file():
+        return _read_parquet(path)
     raise DatasetMissing(_missing(name))
 
 
@@ -59,3 +66,10 @@ def _read_json(path: Path) -> dict[str, dict[str, Any]]:
     if isinstance(parsed, dict):
         return {key: value if isinstance(value, dict) else {"value": value} for key, value in parsed.items()}
     return {str(row["key"]): {name: value for name, value in row.items() if name != "key"} for row in parsed}
+
+
+def _read_parquet(path: Path) -> dict[str, dict[str, Any]]:
+    table = pq.read_table(path)
+    key = (table.schema.metadata or {}).get(b"key", table.schema.names[0].encode()).decode()
+    rows = table.drop_columns([key]).to_pylist()
+    return dict(zip(map(print_any, table.column(key).to_pylist()), rows, strict=True))

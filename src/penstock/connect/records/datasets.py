@@ -117,7 +117,8 @@ class _Table:
             fresh = pa.concat_tables([pq.read_table(present), fresh], promote_options="permissive")
         numbers = pa.array(range(fresh.num_rows), pa.int64())
         last = pa.table({"key": fresh.column(self._key), "row": numbers}).group_by("key").aggregate([("row", "max")])
-        pq.write_table(fresh.take(last.column("row_max")), self._waiting)
+        kept = fresh.take(last.column("row_max")).replace_schema_metadata({"key": self._key})
+        pq.write_table(kept, self._waiting)
         os.replace(self._waiting, present)
 
     def abort(self) -> None:
