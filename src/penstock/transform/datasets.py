@@ -1,7 +1,8 @@
 """Look-up tables: named files of keys and values below the directory of data sets.
 
-`<name>.csv` has a header; the first column is the key, or that called `key`. `<name>.json` is an object of keys, or one
-object a line with a member `key`. `<name>/records.parquet` is a table that a pipeline wrote: its metadata names the key.
+`<name>.csv` has a header; the first column is the key, or that called `key`. `<name>.json` is an object of keys, or
+one object a line with a member `key`. `<name>/records.parquet` is a table that a pipeline wrote: its metadata names
+the key.
 """
 
 from __future__ import annotations
