@@ -81,8 +81,8 @@ class Api:
 
 def deploy(api: Api, folder: Path, name: str | None, version: str, takes: str | None, gives: str | None) -> None:
     """Send code and wait for it. Raises: Invalid if there is none; typer.Exit with status 1 if it cannot be built."""
-    if not folder.is_dir():
-        raise Invalid(f"{str(folder)!r} is no folder; give one with a deployment.py")
+    if not (folder / "deployment.py").is_file():
+        raise Invalid(f"{str(folder)!r} has no deployment.py; give the folder that has one")
     name = name or folder.resolve().name.lower().replace("_", "-").replace(" ", "-")
     content = _zipped(folder)
     path = f"deployments/{quote(name)}"
@@ -233,10 +233,12 @@ def _zipped(folder: Path) -> bytes:
             here = Path(top).relative_to(folder)
             folders[:] = sorted(each for each in folders if not _is_ignored(here / each, ignored))
             for name in sorted(names):
-                if not _is_ignored(here / name, ignored):
-                    archive.write(Path(top) / name, str(Path("package") / here / name))
-        if not archive.namelist():
-            raise Invalid(f"the folder {str(folder)!r} has no files that could be sent")
+                file = Path(top) / name
+                if file.is_file() and not _is_ignored(here / name, ignored):
+                    try:
+                        archive.write(file, str(Path("package") / here / name))
+                    except (OSError, ValueError) as error:
+                        raise Invalid(f"the file {str(file)!r} cannot be sent: {error}") from None
     return content.getvalue()
 
 
