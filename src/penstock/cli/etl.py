@@ -93,14 +93,15 @@ def run_pipeline(
 def follow(at: EtlServer, app: str, program: tuple[str, str], run_id: str, console: Console) -> dict[str, Any]:
     """Show records by stage until a run has ended; return its record."""
     path = f"{at.app(app)}/{program[0]}/{program[1]}/runs/{run_id}"
+    order = _stages(at.call("GET", at.app(app)))
     with console.status("") as line:
         while True:
             record: dict[str, Any] = at.call("GET", path)
-            line.update(_progress(record, _counts(at, app, run_id)))
+            line.update(_progress(record, _counts(at, app, run_id), order))
             if record["status"] in FINAL:
                 break
             time.sleep(LOOK_EVERY_S)
-    console.print(_progress(record, _counts(at, app, run_id)))
+    console.print(_progress(record, _counts(at, app, run_id), order))
     return record
 
 
@@ -159,10 +160,17 @@ def _counts(at: EtlServer, app: str, run_id: str) -> dict[str, dict[str, int]]:
     return stages
 
 
-def _progress(record: Mapping[str, Any], counts: Mapping[str, Mapping[str, int]]) -> str:
+def _stages(detail: Mapping[str, Any]) -> list[str]:
+    """Return the stages of an app in the order of its configuration."""
+    config = json.loads(detail["configuration"])
+    return [stage["name"] for stage in config.get("stages") or [] if isinstance(stage, dict) and "name" in stage]
+
+
+def _progress(record: Mapping[str, Any], counts: Mapping[str, Mapping[str, int]], order: Sequence[str]) -> str:
     """Return the line: status, and records of each stage."""
     parts = []
-    for stage, of_stage in counts.items():
+    for stage in (name for name in order if name in counts):
+        of_stage = counts[stage]
         flow = of_stage.get("out") or of_stage.get("in") or 0
         refused = f" [red]({of_stage['error']:,} refused)[/]" if of_stage.get("error") else ""
         parts.append(f"{escape(stage)} [bold]{flow:,}[/]{refused}")

@@ -16,32 +16,27 @@ RELATIVE_TOLERANCE: Final = 1e-9
 
 Row = tuple[Any, ...]
 
+_QUESTION: Final = f"""
+    WITH flights AS (
+        SELECT carrier, origin, time_hour, dep_delay::DOUBLE AS dep_delay, distance::BIGINT AS distance
+        FROM read_csv('{{folder}}/flights.csv', nullstr = 'NA', all_varchar = true) WHERE dep_delay IS NOT NULL
+    ), weather AS (
+        SELECT origin, time_hour, CASE WHEN wind_speed::DOUBLE >= {WINDY_MPH} THEN 'windy' ELSE 'calm' END AS wind
+        FROM read_csv('{{folder}}/weather.csv', nullstr = 'NA', all_varchar = true) WHERE wind_speed IS NOT NULL
+    )
+    SELECT name, wind, count(*), count_if(dep_delay > {LATE_MIN}), avg(dep_delay), max(dep_delay), sum(distance)::BIGINT
+    FROM flights JOIN read_csv('{{folder}}/airlines.csv', all_varchar = true) USING (carrier)
+        JOIN weather USING (origin, time_hour)
+    GROUP BY name, wind ORDER BY name, wind
+"""
+
 
 def expected(folder: Path) -> list[Row]:
     """Return the rows that DuckDB comes to, in the order of airline and wind."""
     import duckdb  # heavy, and only needed here
 
-    options = "nullstr = 'NA', all_varchar = true"
-    return (
-        duckdb.connect()
-        .execute(
-            f"""
-        WITH flights AS (
-            SELECT carrier, origin, time_hour, dep_delay::DOUBLE AS dep_delay, distance::BIGINT AS distance
-            FROM read_csv('{folder}/flights.csv', {options}) WHERE dep_delay IS NOT NULL
-        ), weather AS (
-            SELECT origin, time_hour, CASE WHEN wind_speed::DOUBLE >= {WINDY_MPH} THEN 'windy' ELSE 'calm' END AS wind
-            FROM read_csv('{folder}/weather.csv', {options}) WHERE wind_speed IS NOT NULL
-        )
-        SELECT name, wind, count(*), count_if(dep_delay > {LATE_MIN}), avg(dep_delay), max(dep_delay),
-            sum(distance)::BIGINT
-        FROM flights JOIN read_csv('{folder}/airlines.csv', {options}) USING (carrier)
-            JOIN weather USING (origin, time_hour)
-        GROUP BY name, wind ORDER BY name, wind
-        """
-        )
-        .fetchall()
-    )
+    rows: list[Row] = duckdb.connect().execute(_QUESTION.format(folder=folder)).fetchall()
+    return rows
 
 
 def read_csv(folder: Path) -> list[Row]:

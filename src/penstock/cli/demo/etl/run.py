@@ -112,7 +112,8 @@ def _say_call(screen: Screen, at: EtlServer, verb: str, path: str, body: str | N
 def _table(rows: list[Row]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in COLUMNS:
-        table.add_column(column.replace("_", " "), justify="left" if column in ("airline", "wind") else "right")
+        is_text = column in ("airline", "wind")
+        table.add_column(column.replace("_", " "), justify="left" if is_text else "right", no_wrap=True)
     for airline, wind, flights, late, mean, longest, miles in rows:
         table.add_row(airline, wind, f"{flights:,}", f"{late:,}", f"{mean:.1f}", f"{longest:.0f}", f"{miles:,}")
     return table
