@@ -20,6 +20,7 @@ __all__ = ["Child", "ended_in_order", "running_server"]
 _READY = "penstock is ready at "
 _START_DEADLINE_S = 60.0
 _STOP_DEADLINE_S = 15.0
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(slots=True)
@@ -79,8 +80,8 @@ def _ready_url(process: subprocess.Popen[str], directory: Path) -> str:
 
 
 def _remove(process: subprocess.Popen[str] | None, directory: Path) -> None:
-    # An impatient second Ctrl-C must not leave the server behind.
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # An impatient second Ctrl-C must not leave the server behind, nor a request to end that comes just now.
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in _ENDING}
     try:
         if process is not None and process.poll() is None:
             process.terminate()
@@ -91,7 +92,8 @@ def _remove(process: subprocess.Popen[str] | None, directory: Path) -> None:
                 process.wait()
         shutil.rmtree(directory, ignore_errors=True)
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager
