@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ class CollectingFeed:
 
     def __init__(self, limit: int | None = None) -> None:
         self.bodies: list[bytes] = []
+        self.bodies_given: list[bytes] = []
         self.rows = 0
         self.errors: list[str] = []
         self._open = b""
@@ -43,6 +44,10 @@ class CollectingFeed:
         self._take()
         self.bodies.append(self._open)
         self._open = b""
+
+    def bodies(self, bodies: Sequence[bytes]) -> None:
+        self._take()
+        self.bodies_given += bodies
 
     def changes(self, changes: Changes, size_bytes: int) -> None:
         self._take()

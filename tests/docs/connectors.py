@@ -26,7 +26,8 @@ pipeline starts."""
 
 INPUTS = """\
 Each input runs in a thread of its own and waits while its connector or the circuit is paused or its queue is full.
-Inputs begin at their beginning whenever the circuit starts: nothing is remembered over a restart. Trouble that
+A circuit that starts from nothing has its inputs begin at their beginning; one that goes on from a checkpoint has
+them go on where they were, unless the page says that an input cannot. Trouble that
 passes is counted as a transport error of the connector; trouble that does not pass ends that connector, not the
 circuit."""
 

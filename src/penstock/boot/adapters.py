@@ -9,7 +9,12 @@ from penstock.connect.formats.json import JsonFormat
 from penstock.connect.formats.parquet import ParquetFormat
 from penstock.connect.formats.raw import RawFormat
 from penstock.connect.generator import GeneratorSource
+from penstock.connect.kafka import KafkaSink, KafkaSource
+from penstock.connect.nats import NatsSource
 from penstock.connect.nothing import EmptySource, NullSink
+from penstock.connect.postgres import PostgresSource
+from penstock.connect.redis import RedisSink
+from penstock.connect.s3 import S3Source
 from penstock.connect.url import UrlSource
 from penstock.services.circuits.kit import Kit
 
@@ -17,6 +22,15 @@ __all__ = ["KIT"]
 
 KIT = Kit.of(
     formats=(JsonFormat(), CsvFormat(), ParquetFormat(), RawFormat()),
-    sources=(GeneratorSource(), FileSource(), UrlSource(), EmptySource()),
-    sinks=(FileSink(), NullSink()),
+    sources=(
+        GeneratorSource(),
+        FileSource(),
+        UrlSource(),
+        KafkaSource(),
+        NatsSource(),
+        S3Source(),
+        PostgresSource(),
+        EmptySource(),
+    ),
+    sinks=(FileSink(), KafkaSink(), RedisSink(), NullSink()),
 )

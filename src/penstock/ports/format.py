@@ -111,6 +111,10 @@ class Format(Protocol):
         """Return a decoder for one body. Raises: FormatRefused."""
         ...
 
+    def separator(self, options: Mapping[str, Any]) -> bytes | None:
+        """Return what makes one body of several when it stands between them; None if nothing does."""
+        ...
+
     def encoder(self, options: Mapping[str, Any], relation: Layout, pool: Pool) -> Encoder:
         """Return an encoder. Raises: FormatRefused."""
         ...

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
 
-__all__ = ["ResumableSink", "ResumableSinkKind", "Sink", "SinkKind"]
+__all__ = ["ResumableSink", "ResumableSinkKind", "ShapedSinkKind", "Sink", "SinkKind"]
 
 
 class Sink(Protocol):
@@ -35,6 +35,16 @@ class SinkKind(Protocol):
 
     def open(self, config: Mapping[str, Any]) -> Sink:
         """Return a sink. Raises: TransportRefused."""
+        ...
+
+
+@runtime_checkable
+class ShapedSinkKind(SinkKind, Protocol):
+    """An output transport that needs payloads of a certain shape."""
+
+    @property
+    def format_options(self) -> Mapping[str, Any]:
+        """Options of the format where the connector gives none."""
         ...
 
 

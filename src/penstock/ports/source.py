@@ -6,7 +6,7 @@ circuit has enough: that is all the flow control there is.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from penstock.data.changes import Changes
@@ -36,6 +36,10 @@ class Feed(Protocol):
 
     def end_of_body(self) -> None:
         """The body is complete: the next piece begins another one."""
+        ...
+
+    def bodies(self, bodies: Sequence[bytes]) -> None:
+        """Give several whole bodies, none of which is begun: messages."""
         ...
 
     def changes(self, changes: Changes, size_bytes: int) -> None:

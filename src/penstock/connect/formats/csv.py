@@ -96,6 +96,10 @@ class CsvFormat:
         )
         return CsvDecoder(grammar, table, pool)
 
+    def separator(self, options: Mapping[str, Any]) -> bytes | None:
+        """Return a line end, unless each body begins with names."""
+        return None if flag(options, "headers") else b"\n"
+
     def encoder(self, options: Mapping[str, Any], relation: Layout, pool: Pool) -> CsvEncoder:
         """Return an encoder. Raises: FormatRefused."""
         options = {k: v for k, v in options.items() if k not in ("array", "update_format", "json_flavor")}

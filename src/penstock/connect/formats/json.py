@@ -59,6 +59,10 @@ class JsonFormat:
         make = _ArrayDecoder if is_array else _RecordDecoder
         return make(documents, UPDATE_FORMATS[update_format], rows, bool(table.primary_key))
 
+    def separator(self, options: Mapping[str, Any]) -> bytes | None:
+        """Return a line end: documents stand one after the other."""
+        return b"\n"
+
     def encoder(self, options: Mapping[str, Any], relation: Layout, pool: Pool) -> Encoder:
         """Return an encoder. Raises: FormatRefused."""
         option_names(options, _ENCODER_OPTIONS, self.name)

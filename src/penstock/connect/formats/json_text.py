@@ -23,8 +23,9 @@ _ENVELOPES = {
     ),
     "weighted": ('{"weight":-1,"data":%s}', '{"weight":1,"data":%s}'),
     "snowflake": ("", ""),
+    "redis": ("", ""),
 }
-"""Text around a deleted and an inserted row."""
+"""Text around a deleted and an inserted row; those of snowflake and redis are made of the row's columns."""
 
 
 class JsonEncoder:
@@ -38,6 +39,7 @@ class JsonEncoder:
         if flavor not in SPELLINGS:
             raise FormatRefused(f"option 'json_flavor' is one of {', '.join(SPELLINGS)}, not {flavor!r}", "json_flavor")
         self._spelling = SPELLINGS[flavor]
+        self._key = self._key_columns(options.get("key_fields"))
         self._envelopes = self._templates(options.get("update_format") or "insert_delete")
         self._buffer_records = buffer_records(options)
 
@@ -61,6 +63,8 @@ class JsonEncoder:
             for column, layout in zip(batch.columns, self._relation.columns, strict=True)
         ]
         deletes = int(np.count_nonzero(batch.weights < 0))
+        if self._key is not None:
+            texts = [texts[at] for at in self._key] + texts
         rows = [*zip(*texts, strict=True)] if texts else [()] * len(batch)
         records = [
             *map(self._envelopes[0].__mod__, rows[:deletes]),
@@ -79,12 +83,33 @@ class JsonEncoder:
             raise FormatRefused(message, "update_format")
         names = [msgspec.json.encode(c.name).decode().replace("%", "%%") for c in self._relation.columns]
         members = ",".join(f"{name}:%s" for name in names)
+        if update_format == "redis":
+            if not self._key:
+                raise FormatRefused("the update format 'redis' needs the option 'key_fields'", "key_fields")
+            key = ",".join("%s" for _ in self._key)
+            # A deleted row's columns are printed into nothing, so that both templates take the same values.
+            nothing = "%.0s" * len(names)
+            return f'{{"key":[{key}],"value":null}}{nothing}', f'{{"key":[{key}],"value":{{{members}}}}}'
+        self._key = None
         if update_format == "snowflake":
             separator = "," if members else ""
             return tuple(f'{{{members}{separator}"__action":"{action}"}}' for action in ("delete", "insert"))  # type: ignore[return-value]
         deleted, inserted = _ENVELOPES[update_format]
         row = "{" + members + "}"
         return deleted.replace("%s", row), inserted.replace("%s", row)
+
+    def _key_columns(self, names: Any) -> list[int] | None:
+        """Return the positions of the columns that are a record's key."""
+        if names is None:
+            return None
+        columns = {c.name: at for at, c in enumerate(self._relation.columns)}
+        folded = {c.name.lower(): at for at, c in enumerate(self._relation.columns) if not c.case_sensitive}
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise FormatRefused(f"option 'key_fields' is a list of columns, not {names!r}", "key_fields")
+        for name in names:
+            if name not in columns and name.lower() not in folded:
+                raise FormatRefused(f"option 'key_fields' names {name!r}, which is no column", "key_fields")
+        return [columns[name] if name in columns else folded[name.lower()] for name in names]
 
 
 def buffer_records(options: Mapping[str, Any], default: int = DEFAULT_BUFFER_RECORDS) -> int:

@@ -39,6 +39,10 @@ class ParquetFormat:
         option_names(options, ("buffer_size_records",), self.name)
         return ParquetDecoder(table, pool)
 
+    def separator(self, options: Mapping[str, Any]) -> bytes | None:
+        """Return None: a body is a whole."""
+        return None
+
     def encoder(self, options: Mapping[str, Any], relation: Layout, pool: Pool) -> ParquetEncoder:
         """Return an encoder. Raises: FormatRefused."""
         options = {k: v for k, v in options.items() if k not in ("array", "update_format", "json_flavor")}

@@ -33,6 +33,10 @@ class RawFormat:
                 raise FormatRefused(message)
         return RawDecoder(table, target, pool, is_lines=mode == "lines")
 
+    def separator(self, options: Mapping[str, Any]) -> bytes | None:
+        """Return None: a body is a whole."""
+        return None
+
     def encoder(self, options: Mapping[str, Any], relation: Layout, pool: Pool) -> Encoder:
         """Refuse: the format is for input only. Raises: FormatRefused."""
         raise FormatRefused("format 'raw' is for input only")

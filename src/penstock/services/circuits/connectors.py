@@ -16,7 +16,7 @@ from typing import Any
 from penstock.data.changes import Changes, without_first
 from penstock.data.pool import Lease, Pool
 from penstock.ports.format import Decoder, Format, FormatRefused, Layout, Parsed
-from penstock.ports.sink import ResumableSink, ResumableSinkKind, Sink
+from penstock.ports.sink import ResumableSink, ResumableSinkKind, ShapedSinkKind, Sink
 from penstock.ports.source import ResumableSource, Source, SourceEnded, TransportRefused
 from penstock.services.circuits.built import Built
 from penstock.services.circuits.durability.endpoints import put_back, put_back_output
@@ -99,6 +99,20 @@ class Inlet:
             self._lease = self._pool.lease()
             self._take(decoder.finish(), 0)
 
+    def bodies(self, bodies: Sequence[bytes]) -> None:
+        """Parse and queue whole bodies, at once where the format reads them as one."""
+        self._wait_for_room()
+        assert self._form is not None
+        format, options, table, pool = self._form
+        separator = format.separator(options)
+        whole = [separator.join(bodies)] if separator is not None else bodies
+        self._lease = self._pool.lease()
+        for body in whole:
+            decoder = format.decoder(options, table, pool)
+            self._take(decoder.feed(body), len(body), keep_lease=True)
+            self._take(decoder.finish(), 0, keep_lease=True)
+        self._lease = None
+
     def changes(self, changes: Changes, size_bytes: int) -> None:
         """Queue rows."""
         self._wait_for_room()
@@ -115,12 +129,13 @@ class Inlet:
         with self._intake.lock:
             self.endpoint.report_transport(message)
 
-    def _take(self, parsed: Parsed, size_bytes: int) -> None:
+    def _take(self, parsed: Parsed, size_bytes: int, *, keep_lease: bool = False) -> None:
         if not self._skip:
             with self._intake.lock:
                 self.endpoint.report(parsed.errors)
         self._put(parsed.batches, size_bytes)
-        self._lease = None
+        if not keep_lease:
+            self._lease = None
 
     def _put(self, batches: Sequence[Changes], size_bytes: int) -> None:
         """Queue batches without the operations that were taken before a restart, each with what follows it."""
@@ -338,7 +353,8 @@ def _outlet(
             if part is None or part[0] not in kit.formats:
                 said = "names no format" if part is None else f"names an unknown format {part[0]!r}"
                 raise RemoteError("EncoderConfigParseError", f"connector {declared['name']!r} of {view!r} {said}")
-            encoder = kit.formats[part[0]].encoder(part[1], built.layouts[view], built.pool)
+            options = {**kind.format_options, **part[1]} if isinstance(kind, ShapedSinkKind) else part[1]
+            encoder = kit.formats[part[0]].encoder(options, built.layouts[view], built.pool)
         state = states.get(f"{view}.{declared['name']}")
         skip = 0
         if state is not None and isinstance(kind, ResumableSinkKind):
