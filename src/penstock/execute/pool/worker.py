@@ -5,8 +5,8 @@
 It runs in the user's environment, so it uses the standard library only and imports nothing of the server. Messages are
 JSON behind four bytes of length. What the code prints goes to the log and never to the socket.
 
-Which methods a class may have, and how they are called, is what users of such packages know from elsewhere: `request` for
-one item, `requests` for many, a constructor with `base_directory` and `context`.
+Which methods a class may have, and how they are called, is what users of such packages know from elsewhere: `request`
+for one item, `requests` for many, a constructor with `base_directory` and `context`.
 """
 
 import importlib.util
