@@ -34,7 +34,12 @@ def test_a_pipeline_from_a_file_is_run_and_its_end_is_the_exit_status(tmp_path: 
     schema = json.dumps({"type": "record", "name": "r", "fields": [{"name": "body", "type": "string"}]})
     made = pipeline()
     source, *_, sink = made["config"]["stages"]
-    source["plugin"]["properties"] |= {"path": "${input}/in.txt", "format": "text", "schema": schema}
+    source["plugin"]["properties"] |= {
+        "path": "${input}/in.txt",
+        "format": "text",
+        "skipHeader": "false",
+        "schema": schema,
+    }
     sink["plugin"]["properties"] |= {"format": "csv", "schema": schema}
     made["config"] |= {"stages": [source, sink], "connections": [{"from": "Flights", "to": "As parquet"}]}
     (tmp_path / "pipeline.json").write_text(json.dumps(made))
