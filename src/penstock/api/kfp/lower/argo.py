@@ -31,8 +31,8 @@ EXIT: Final = "on exit"
 """The body around the exit handler; its one step is called `onExit`."""
 
 MAX_DEPTH: Final = 600
-"""Levels of recursion, two to an iteration that has a condition. Names of steps grow with the depth, and what is stored with
-its square: a recursion without an end must err before it fills the disk."""
+"""Levels of recursion, two to an iteration that has a condition. Names of steps grow with the depth, and what is stored
+with its square: a recursion without an end must err before it fills the disk."""
 
 
 def graph(document: dict[str, Any]) -> Graph:
