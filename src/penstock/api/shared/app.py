@@ -58,18 +58,19 @@ async def _serve_http(router: Router, scope: Scope, receive: Receive, send: Send
     try:
         response = await _respond(match, request)
     except ClientDisconnect:
-        _log.info(LogEvent.REQUEST_ABANDONED, verb=request.method, path=request.url.path)
+        _log.info(LogEvent.REQUEST_ABANDONED, verb=request.method, path=scope["path"])
         return
     except PenstockError as error:
         response = project_error(match.dialect, error)
     except Exception as error:
-        response = project_error(match.dialect, internal(error, verb=request.method, path=request.url.path))
-    _log.debug(LogEvent.REQUEST_SERVED, verb=request.method, path=request.url.path, status=response.status_code)
+        response = project_error(match.dialect, internal(error, verb=request.method, path=scope["path"]))
+    # The path from the scope: a request's `url` is put together anew from all its parts.
+    _log.debug(LogEvent.REQUEST_SERVED, verb=request.method, path=scope["path"], status=response.status_code)
     await response(scope, receive, send)
 
 
 async def _respond(match: Match, request: Request) -> Response:
-    endpoint = _endpoint(match, request.method, request.url.path)
+    endpoint = _endpoint(match, request.method, request.scope["path"])
     call = await _admit(endpoint, match.parameters, request)
     operation = endpoint.operation
     if operation.handler is None:

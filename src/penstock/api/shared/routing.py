@@ -36,6 +36,10 @@ class Match:
     allowed: tuple[str, ...]
 
 
+_FOUND_KEPT = 1024
+"""How many paths are remembered with what they lead to: those that are called over and over."""
+
+
 @dataclass(slots=True)
 class _Node:
     literals: dict[str, "_Node"] = field(default_factory=dict)
@@ -57,6 +61,7 @@ class Router:
         self._dialects = dialects
         self._owners: list[tuple[str, Dialect]] = []
         self._waiting: list[Dialect] = []
+        self._found: dict[tuple[str, str], Match] = {}
         for dialect in dialects:
             self._owners += [(prefix.rstrip("/"), dialect) for prefix in dialect.prefixes]
             self._owners += [(alias.rstrip("/"), dialect) for alias, _ in dialect.aliases]
@@ -76,6 +81,17 @@ class Router:
         """Look a request up; `raw_path` is still percent-encoded and has no query."""
         if self._waiting:
             self._add_owners(raw_path)
+        found = self._found.get((verb, raw_path))
+        if found is None:
+            found = self._look_up(verb, raw_path)
+            if found.endpoint:
+                if len(self._found) >= _FOUND_KEPT:
+                    self._found.clear()
+                self._found[verb, raw_path] = found
+            return found
+        return Match(found.dialect, found.endpoint, dict(found.parameters), ())
+
+    def _look_up(self, verb: str, raw_path: str) -> Match:
         segments = raw_path.strip("/").split("/") if raw_path.strip("/") else []
         allowed: dict[str, None] = {}
         dialect = None

@@ -31,6 +31,7 @@ __all__ = [
     "encode_pending",
     "encode_steps",
     "ended_column",
+    "expiry_hour",
     "insert_brief",
     "insert_pending",
     "part_column",
@@ -108,10 +109,17 @@ def columns_of(run: Run, steps: Iterable[StepRecord]) -> dict[str, IndexValue]:
         if isinstance(place, str):
             name, state = part_column(place), record.state.value
             columns[name] = state if columns.get(name, state) == state else MIXED
-    if body.retention_s is not None:
-        ended_us = body.finished_at_us or unix_us(run.created_at)
-        columns["expires"] = int(ended_us // 1_000_000 + body.retention_s) // 3600
+    if (hour := expiry_hour(run)) is not None:
+        columns["expires"] = hour
     return columns
+
+
+def expiry_hour(run: Run) -> int | None:
+    """Return the hour since 1970 after which a run that has ended may go; None if it is kept for ever."""
+    if run.body.retention_s is None:
+        return None
+    ended_us = run.body.finished_at_us or unix_us(run.created_at)
+    return int(ended_us // 1_000_000 + run.body.retention_s) // 3600
 
 
 def accepted_of(run: Run, at: datetime) -> RunAccepted:

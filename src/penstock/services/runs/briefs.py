@@ -36,6 +36,7 @@ from penstock.services.runs.brief_record import (
     cut_off,
     decode_pending,
     encode_pending,
+    expiry_hour,
     insert_brief,
     insert_pending,
     steps_of,
@@ -291,8 +292,8 @@ class BriefRuns:
     # Retention.
 
     def _note_hour(self, run: Run) -> None:
-        hour = columns_of(run, ()).get("expires")
-        assert isinstance(hour, int), "a run with a retention has an hour at which it expires"
+        hour = expiry_hour(run)
+        assert hour is not None, "a run with a retention has an hour at which it expires"
         if (str(run.scope), hour) not in self._hours:
             self._hours.add((str(run.scope), hour))
             self._later(self._store_hour(run.scope, hour))
