@@ -3,8 +3,7 @@
 `split-union`: `unionField`, `modifySchema` (the field gets the one type at its port; by default it does).
 `split-null`: `field`, `modifySchema` (gone at the port `null`, never null at `nonnull`).
 `route`: `routingField`, `portSpecification` (`port:function(argument),…`), `defaultHandling` and `nullHandling`
-(`Skip`, `Error Port`,
-`Default Port` or `Null Port`), `defaultPort`, `nullPort`.
+(`Skip`, `Error Port`, `Default Port` or `Null Port`), `defaultPort`, `nullPort`.
 `clone`: `copies`.
 """
 

@@ -1,9 +1,8 @@
 """Records changed by a recipe of directives, and made records of a schema again.
 
 Properties: `field` (`*` for all, `#` for the whole record as one value, or one field), `precondition` (an expression;
-records for which it is true are dropped), `directives` (the recipe), `schema` (of the output), `on-error` (`fail-
-pipeline`,
-`send-to-error-port`, `skip-error`), `expressionLanguage` (`jexl`, or `sql` with `preconditionSQL`, whose false drops
+records for which it is true are dropped), `directives` (the recipe), `schema` (of the output), `on-error`
+(`fail-pipeline`, `send-to-error-port`, `skip-error`), `expressionLanguage` (`jexl`, or `sql` with `preconditionSQL`, whose false drops
 records, and without directives), `udd` (names of users' own directives, of which there are none).
 """
 

@@ -2,8 +2,8 @@
 
 `parse-xml`: `input`, `encoding`, `xPathMappings` (`name:path,…`), `fieldTypeMapping` (`name:type,…`),
 `processOnError` (`Ignore error and continue`, `Exit on error`, `Write to error dataset`), `failOnArray`. `split-xml`:
-`field`, `encoding`, `xPath`, `schema`; a record for each element that matches, with its children by name. `xml-to-
-json`: `inputField`, `outputField`, `schema`.
+`field`, `encoding`, `xPath`, `schema`; a record for each element that matches, with its children by name.
+`xml-to-json`: `inputField`, `outputField`, `schema`.
 """
 
 from __future__ import annotations

@@ -409,7 +409,9 @@ def _substring(text: pa.Array, arguments: Sequence[Operand]) -> Any:
     shortest = pc.min(pc.binary_length(text)).as_py()
     if shortest is None or shortest < given[-1]:
         return None
-    return pc.binary_slice(text.cast(pa.binary()), *given).cast(pa.string())
+    # without an end, Arrow reserves too little and fails
+    end = given[1] if len(given) == 2 else pc.max(pc.binary_length(text)).as_py()
+    return pc.binary_slice(text.cast(pa.binary()), given[0], end).cast(pa.string())
 
 
 def _replace(text: pa.Array, arguments: Sequence[Operand]) -> Any:
