@@ -6,6 +6,7 @@ arguments of the request. An argument `<scope>.<name>.<key>` also counts as `<ke
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 
 from penstock.api.cdap.entities import Place, Program
@@ -15,7 +16,7 @@ from penstock.kernel.errors import NotFound
 from penstock.kernel.scope import Scope
 from penstock.services.services import Services
 
-__all__ = ["LOGICAL_START", "effective", "levels", "preferences_of", "resolved_preferences", "scoped"]
+__all__ = ["LOGICAL_START", "levels", "preferences_for", "preferences_of", "resolved_preferences", "scoped"]
 
 LOGICAL_START = "logical.start.time"
 """The argument that says for when a run is meant: milliseconds since 1970."""
@@ -56,15 +57,15 @@ async def resolved_preferences(
 ) -> dict[str, str]:
     """Return the preferences of several levels together; inner ones win."""
     values: dict[str, str] = {}
-    for scope, name in found:
-        values.update(await preferences_of(services, scope or instance, name))
+    for level in await asyncio.gather(*(preferences_of(services, scope or instance, name) for scope, name in found)):
+        values.update(level)
     return values
 
 
-async def effective(services: Services, program: Program, arguments: Mapping[str, str]) -> dict[str, str]:
-    """Return the arguments of a run: preferences, and what was given over them."""
+async def preferences_for(services: Services, program: Program) -> dict[str, str]:
+    """Return the preferences that bear on the runs of a program."""
     found = levels(program.place, program.app_name, program.type, program.name)
-    return {**await resolved_preferences(services, program.place.instance, found), **arguments}
+    return await resolved_preferences(services, program.place.instance, found)
 
 
 def scoped(arguments: Mapping[str, str], program: Program) -> dict[str, str]:

@@ -270,11 +270,13 @@ async def _start(services: Services, program: Program, schedule: Document[Schedu
     if times:
         arguments[LOGICAL_START] = str(max(times) // 1000)
     # Imported here: a server that starts has no need of pipelines and plugins yet.
-    from penstock.api.cdap.launching import prepare
+    from penstock.api.cdap.launching import ready, submission_of
     from penstock.api.cdap.triggering import passed_on
 
     token = await passed_on(services, schedule.body, job.causes)
-    submission = await prepare(services, program, arguments, started_by=f"schedule {schedule.body.name}", token=token)
+    submission = submission_of(
+        services, await ready(services, program), arguments, f"schedule {schedule.body.name}", token
+    )
     submission.key = "schedule {} {}".format(
         schedule.id, " ".join(cause.run or str(cause.at_us) for cause in job.causes)
     )

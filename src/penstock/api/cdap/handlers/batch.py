@@ -5,6 +5,7 @@ A request that is wrong in form is refused as a whole, and nothing of it is done
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,7 @@ from penstock.api.cdap.errors import status_of
 from penstock.api.cdap.handlers.programs import active_runs
 from penstock.api.cdap.history import program_status, runs_of_program, runs_where
 from penstock.api.cdap.kinds import APP
-from penstock.api.cdap.launching import start as start_run
+from penstock.api.cdap.launching import Ready, ready, submission_of, submit
 from penstock.api.cdap.names import TYPES, ProgramType, type_of_name
 from penstock.api.cdap.project.apps import program_records
 from penstock.api.cdap.project.runs import run_record
@@ -46,14 +47,13 @@ class Item:
 
 async def start(call: Call, body: object) -> list[dict[str, Any]]:
     """Start runs; each record can be read as soon as this is answered."""
-    answers = []
-    for item in read_items(body):
-        try:
-            run = await start_run(call.services, await _program(call, item), item.arguments, call.principal.name)
-            answers.append(item.answer(200, runId=run.id))
-        except PenstockError as error:
-            answers.append(item.answer(status_of(error), error=error.message))
-    return answers
+    items = read_items(body)
+    # What runs of the same program have in common is looked up once, and all of them are stored together.
+    programs = {(item.app, item.type, item.program): item for item in items}
+    looked_up = dict(
+        zip(programs, await asyncio.gather(*(_ready(call, each) for each in programs.values())), strict=True)
+    )
+    return await asyncio.gather(*(_started(call, item, looked_up[item.app, item.type, item.program]) for item in items))
 
 
 async def stop(call: Call, body: object) -> list[dict[str, Any]]:
@@ -158,6 +158,23 @@ def _item(value: object) -> Item:
         known = ", ".join(each.name for each in TYPES)
         raise Invalid(f"Must provide a valid 'programType' for each object; it must be one of {known}")
     return Item(app, type, program, texts_of(value.get("runtimeargs"), "runtimeargs"))
+
+
+async def _ready(call: Call, item: Item) -> Ready | PenstockError:
+    try:
+        return await ready(call.services, await _program(call, item))
+    except PenstockError as error:
+        return error
+
+
+async def _started(call: Call, item: Item, found: Ready | PenstockError) -> dict[str, Any]:
+    try:
+        if isinstance(found, PenstockError):
+            raise found
+        submission = submission_of(call.services, found, item.arguments, call.principal.name)
+        return item.answer(200, runId=(await submit(call.services, submission)).id)
+    except PenstockError as error:
+        return item.answer(status_of(error), error=error.message)
 
 
 async def _program(call: Call, item: Item) -> Program:
