@@ -221,10 +221,9 @@ def _fields(deployment: Any, side: str) -> str:
 
 
 def _zipped(folder: Path) -> bytes:
-    """Return the folder as a package, without what `.ubiops-ignore` and common sense leave out. Raises: Invalid."""
+    """Return the folder as a package, without what is listed in its `.*-ignore` and nobody wants. Raises: Invalid."""
     ignored = list(_IGNORED)
-    listing = folder / ".ubiops-ignore"
-    if listing.is_file():
+    for listing in folder.glob(".*-ignore"):
         lines = (line.strip() for line in listing.read_text("utf-8").splitlines())
         ignored += [line.rstrip("/") for line in lines if line and not line.startswith("#")]
     content = io.BytesIO()
