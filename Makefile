@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.ready
 SOURCES := src tests bench
-CLIENTS := feldera kfp ubiops
+CLIENTS := feldera kfp ubiops cdap/http
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-all slt check format-check lint types imports fix docs bench conformance lock clean

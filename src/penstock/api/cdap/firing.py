@@ -19,7 +19,7 @@ import structlog
 from penstock.api.cdap.arguments import LOGICAL_START
 from penstock.api.cdap.constraints import Facts, decide
 from penstock.api.cdap.entities import Program, program_in
-from penstock.api.cdap.history import ACTIVE, ORIGIN, STATUS, face_of, runs_of_program
+from penstock.api.cdap.history import ACTIVE, ORIGIN, face_of, runs_of_program, status_of_run
 from penstock.api.cdap.kinds import JOB, SCHEDULE, WATCH, Cause, JobBody, ScheduleBody, WatchBody
 from penstock.api.cdap.names import type_of_name
 from penstock.api.cdap.schedules import LAUNCHER, members
@@ -128,7 +128,7 @@ async def _seen(services: Services, watch: Document[WatchBody], run: Run) -> Non
     """Let a schedule fire that waited for this run; then the run is done with."""
     at_us = run.body.finished_at_us or unix_us(services.clock.now())
     with suppress(NotFound):
-        if STATUS[run.state] in watch.body.statuses:
+        if status_of_run(run) in watch.body.statuses:
             schedule = await services.documents.get(SCHEDULE, watch.body.schedule)
             await _fire(services, schedule, watch.body.member, Cause(at_us=at_us, run=run.id))
         await services.documents.update(

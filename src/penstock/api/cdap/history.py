@@ -12,6 +12,7 @@ import msgspec
 
 from penstock.api.cdap.kinds import AppBody
 from penstock.api.cdap.names import ProgramType
+from penstock.api.cdap.project.states import STATUS
 from penstock.kernel.errors import Invalid
 from penstock.kernel.query import AllOf, AnyOf, Compare, Comparison, Not, OneOf, Order, Predicate
 from penstock.kernel.runs import RunState
@@ -24,7 +25,6 @@ __all__ = [
     "ACTIVE",
     "NEWEST_FIRST",
     "ORIGIN",
-    "STATUS",
     "Face",
     "face_of",
     "program_status",
@@ -38,21 +38,6 @@ __all__ = [
 
 ORIGIN: Final = "cdap"
 NEWEST_FIRST: Final = Order("created_at", descending=True)
-
-STATUS: Final[dict[RunState, str]] = {
-    RunState.QUEUED: "PENDING",
-    RunState.STARTING: "STARTING",
-    RunState.RUNNING: "RUNNING",
-    RunState.SUSPENDED: "SUSPENDED",
-    RunState.RESUMING: "RUNNING",
-    RunState.STOPPING: "STOPPING",
-    RunState.SUCCEEDED: "COMPLETED",
-    RunState.FAILED: "FAILED",
-    RunState.ERRORED: "FAILED",
-    RunState.CANCELLED: "KILLED",
-    RunState.REJECTED: "REJECTED",
-}
-"""States of runs in this dialect's words. RESUMING is in its enum too, but is never stored."""
 
 QUERIED: Final = (*dict.fromkeys(STATUS.values()), "RESUMING", "ALL")
 ACTIVE: Final = Not(OneOf("state", tuple(state.value for state in RunState if state.is_final)))

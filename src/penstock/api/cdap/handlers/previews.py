@@ -21,6 +21,7 @@ from penstock.api.cdap.history import ORIGIN, Face, face_of, run_columns
 from penstock.api.cdap.kinds import PREVIEW, PreviewBody
 from penstock.api.cdap.names import BATCH, SNAPSHOT, TYPES
 from penstock.api.cdap.pipelines import check_pipeline, graph_of
+from penstock.api.cdap.project.states import PREVIEW_STATUS
 from penstock.api.cdap.runids import new_run_id, starting_us, uuid1_of
 from penstock.api.cdap.steering import stop_run
 from penstock.api.cdap.wire import texts_of
@@ -49,19 +50,6 @@ __all__ = [
 KEPT_S: Final = 86_400.0
 ROWS: Final = 100
 MOST_ROWS: Final = 5000
-STATUS: Final = {
-    RunState.QUEUED: "WAITING",
-    RunState.STARTING: "INIT",
-    RunState.RUNNING: "RUNNING",
-    RunState.SUSPENDED: "RUNNING",
-    RunState.RESUMING: "RUNNING",
-    RunState.STOPPING: "RUNNING",
-    RunState.SUCCEEDED: "COMPLETED",
-    RunState.FAILED: "RUN_FAILED",
-    RunState.ERRORED: "RUN_FAILED",
-    RunState.CANCELLED: "KILLED",
-    RunState.REJECTED: "KILLED",
-}
 _LATE: Final = "the run took longer than"
 """How the message of a run begins whose time was over."""
 
@@ -94,7 +82,7 @@ async def status(call: Call) -> dict[str, Any]:
             "submitTime": found.submitted_ms,
             "throwable": _throwable(found.failure or ""),
         }
-    word, message = STATUS[found.state], found.body.message or ""
+    word, message = PREVIEW_STATUS[found.state], found.body.message or ""
     if found.state is RunState.FAILED and message.startswith(_LATE):
         word = "KILLED_BY_TIMER"
     shown: dict[str, Any] = {"status": word, "submitTime": starting_us(found.id) // 1000}
@@ -111,7 +99,7 @@ async def stop(call: Call) -> None:
     """Stop a preview."""
     run = await _run(call)
     if run.state.is_final:
-        raise Invalid(f"Preview '{run.id}' is not running; it is {STATUS[run.state]}")
+        raise Invalid(f"Preview '{run.id}' is not running; it is {PREVIEW_STATUS[run.state]}")
     await stop_run(call.services, run)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
@@ -10,26 +10,15 @@ from penstock.api.cdap.errors import Missing
 from penstock.api.cdap.handlers.programs import run_and_phase
 from penstock.api.cdap.history import face_of
 from penstock.api.cdap.names import PHASE, run_entity
+from penstock.api.cdap.project.states import NODE_STATUS
 from penstock.api.cdap.runids import phase_run_id
 from penstock.api.cdap.tokens import arguments_by_step, resolved_properties, statistics_of
 from penstock.api.shared.call import Call
 from penstock.kernel.errors import Invalid, NotFound
-from penstock.kernel.runs import StepKind, StepRecord, StepState
+from penstock.kernel.runs import StepKind, StepRecord
 from penstock.services.runs.record import Run
 
 __all__ = ["local_datasets", "node_states", "node_token", "statistics", "token"]
-
-NODE_STATUS: Final = {
-    StepState.READY: "STARTING",
-    StepState.LOOKING_UP: "STARTING",
-    StepState.RUNNING: "RUNNING",
-    StepState.BACKING_OFF: "RUNNING",
-    StepState.SUCCEEDED: "COMPLETED",
-    StepState.FAILED: "FAILED",
-    StepState.ERRORED: "FAILED",
-    StepState.CANCELLED: "KILLED",
-}
-"""States of steps in this dialect's words; a step whose turn has not come, or that was passed over, has none."""
 
 
 async def node_states(call: Call) -> dict[str, Any]:
@@ -38,8 +27,8 @@ async def node_states(call: Call) -> dict[str, Any]:
     face = face_of(run)
     found: dict[str, Any] = {}
     for step in await call.services.runs.steps(run.id):
-        status = NODE_STATUS.get(step.state)
-        if status is None or step.kind is not StepKind.LEAF:
+        status = NODE_STATUS[step.state]
+        if not status or step.kind is not StepKind.LEAF:
             continue
         node = _node(step, face.phases)
         shown: dict[str, Any] = {"nodeId": node, "nodeStatus": status}

@@ -2,4 +2,5 @@
 
 - `apps`   apps and their programs
 - `runs`   run records
+- `states` what states are called
 """
