@@ -549,6 +549,28 @@ def test_custom_metrics_are_reported_and_added_up(bench: Bench) -> None:
     refused(lambda: api.metrics_get(bench.project, name), status=404)
 
 
+def test_the_servers_own_metrics_and_overview_count_requests(bench: Bench) -> None:
+    bench.deploy("d", ADD5)
+    bench.pipeline("p", [step("d")], chain("d"))
+    api = bench.api
+    done = [api.pipeline_requests_create(bench.project, "p", {"input": number}).id for number in (1, 2)]
+    own = api.deployment_requests_create(bench.project, "d", {"input": 3}).id
+
+    def count(metric: str) -> float:
+        found = api.time_series_data_list(bench.project, metric=metric, aggregation_period=86_400)
+        return sum(each.value or 0 for each in found.data_points)
+
+    wait_for(lambda: count("pipelines.requests") == 2 and count("deployments.requests") == 3)
+    assert count("deployments.failed_requests") == 0 and count("deployments.request_duration") > 0
+
+    overview = bench.raw("GET", "requests").json()
+    assert {each["id"] for each in overview} >= {*done, own} and len(overview) == 5
+    assert [each["id"] for each in bench.raw("GET", "requests?object_type=pipeline&limit=1").json()] == [done[1]]
+    assert bench.raw("GET", "requests?object_type=robot").status_code == 400
+    events = bench.raw("GET", "events").json()
+    assert [(each["parent_object_name"], each["type"]) for each in events] == [("d", "info")]
+
+
 def test_what_is_exported_is_imported_into_another_project(steps: Bench, bench: Bench) -> None:
     wanted = ubiops.ExportCreate(
         deployments={"times2": {}, "add5": {}}, pipelines={"numbers": {}}, environment_variables={}

@@ -1,7 +1,9 @@
 """Metrics: those that clients make and report points of, and the server's own, which it makes of requests."""
 
 import zlib
+from collections.abc import AsyncIterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
@@ -10,8 +12,11 @@ import msgspec
 from penstock.api.shared.call import Call
 from penstock.api.shared.parameters import flag
 from penstock.api.ubiops.catalogue import Project, all_of, equals, found, project_of
-from penstock.api.ubiops.kinds import METRIC, SERIES, SeriesBody, StoredBody
+from penstock.api.ubiops.finding import Wanted, list_requests
+from penstock.api.ubiops.kinds import METRIC, PIPELINE_VERSION, SERIES, VERSION, SeriesBody, StoredBody
 from penstock.api.ubiops.project import Shown, timestamp
+from penstock.api.ubiops.project_requests import size_of
+from penstock.api.ubiops.request_views import CANCELLED, COMPLETED, FAILED, RequestView
 from penstock.api.ubiops.rules import checked_choice, checked_number, checked_text, instant, offset_and_limit
 from penstock.api.ubiops.series import (
     BUILT_IN,
@@ -33,6 +38,7 @@ PREFIX: Final = "custom."
 _TYPES: Final = ("delta", "gauge")
 _MAX_BUCKETS: Final = 10_000
 _MAX_POINTS: Final = 100_000
+_PAGE: Final = 5000
 _DAY_S: Final = 86_400
 
 
@@ -133,8 +139,8 @@ async def data(call: Call) -> Shown:
     )
     period_s = _period(call, (end - start).total_seconds())
     labels = _labels(call)
-    points: list[tuple[int, float]] = []
     start_us, end_us = unix_us(start), unix_us(end)
+    points = await _own_points(call, project, name, labels, start_us, end_us) if name in BUILT_IN else []
     for series in await all_of(call.services.documents, SERIES, project.scope, equals("metric", name)):
         if labels.items() <= series.body.labels.items():
             points += await read_points(call.services, project.scope, series.body.key, start_us, end_us)
@@ -152,6 +158,65 @@ async def data(call: Call) -> Shown:
             for each in made
         ],
     }
+
+
+async def _own_points(
+    call: Call, project: Project, metric: str, labels: dict[str, str], start_us: int, end_us: int
+) -> list[tuple[int, float]]:
+    """Return the points of one of the server's own metrics: one for each request that has ended."""
+    kind, _, what = metric.partition(".")
+    label = f"{kind.removesuffix('s')}_version_id"
+    points: list[tuple[int, float]] = []
+    for version_id in await _versions(call, project, kind):
+        if labels.get(label, version_id) != version_id:
+            continue
+        if what == "instances":
+            status = call.services.serving.status(version_id)
+            now_us = unix_us(call.services.clock.now())
+            if status is not None and start_us <= now_us < end_us:
+                points.append((now_us, float(len(status.instances))))
+            continue
+        async for request in _requests(call, project, version_id, start_us, end_us):
+            value = _measured(request, what)
+            if value is not None:
+                points.append((request.created_us, value))
+    return points
+
+
+async def _versions(call: Call, project: Project, kind: str) -> list[str]:
+    documents = call.services.documents
+    if kind == "deployments":
+        return [each.id for each in await all_of(documents, VERSION, project.scope)]
+    return [each.id for each in await all_of(documents, PIPELINE_VERSION, project.scope)]
+
+
+async def _requests(
+    call: Call, project: Project, version_id: str, start_us: int, end_us: int
+) -> AsyncIterator[RequestView]:
+    """Yield the requests to a version that were made in a time and have ended."""
+    wanted = Wanted((COMPLETED, FAILED, CANCELLED), limit=_PAGE, from_us=start_us, to_us=end_us - 1)
+    while wanted.offset < _MAX_POINTS:
+        page = await list_requests(call.services, project.scope, version_id, wanted)
+        for request in page:
+            yield request
+        if len(page) < _PAGE:
+            return
+        wanted = replace(wanted, offset=wanted.offset + _PAGE)
+
+
+def _measured(request: RequestView, what: str) -> float | None:
+    match what:
+        case "requests":
+            return 1.0
+        case "failed_requests":
+            return 1.0 if request.status == FAILED else 0.0
+        case "input_volume":
+            return float(size_of(request.data) or 0)
+        case "output_volume":
+            return float(size_of(request.result) or 0)
+    if request.started_us is None or request.finished_us is None:
+        return None
+    return (request.finished_us - request.started_us) / 1e6
 
 
 async def search(call: Call) -> list[Shown]:

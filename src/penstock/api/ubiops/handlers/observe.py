@@ -1,6 +1,7 @@
 """What can be seen of a project: logs, the audit trail, events, what it uses and may use."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
@@ -9,6 +10,8 @@ from starlette.datastructures import QueryParams
 from penstock.api.shared.call import Call
 from penstock.api.ubiops.audit import entries
 from penstock.api.ubiops.catalogue import Project, all_of, find_deployment, find_pipeline, found, project_of, scope_of
+from penstock.api.ubiops.finding import list_requests as requests_of
+from penstock.api.ubiops.finding import read_wanted
 from penstock.api.ubiops.kinds import (
     BUCKET,
     DEPLOYMENT,
@@ -17,22 +20,29 @@ from penstock.api.ubiops.kinds import (
     PIPELINE,
     PIPELINE_VERSION,
     PROJECT,
+    REVISION,
     VERSION,
 )
 from penstock.api.ubiops.logquery import parse_query
 from penstock.api.ubiops.logs import LogLine, read_logs
 from penstock.api.ubiops.project import Shown, timestamp
+from penstock.api.ubiops.project_requests import overview_item
+from penstock.api.ubiops.request_views import RequestView
 from penstock.api.ubiops.rules import checked_choice, checked_number, instant, offset_and_limit
+from penstock.api.ubiops.targets import OBJECT_TYPES
 from penstock.api.ubiops.wire import LogsCreate, read
 from penstock.kernel.errors import Invalid
 from penstock.kernel.instants import unix_us
+from penstock.kernel.query import Order
 from penstock.kernel.scope import DEFAULT_SCOPE, Scope
 from penstock.services.documents import Kind
 
 __all__ = [
     "audit",
     "deployment_audit",
+    "events",
     "list_logs",
+    "list_requests",
     "organization_resources",
     "organization_usage",
     "pipeline_audit",
@@ -44,6 +54,8 @@ __all__ = [
 
 _ACTIONS: Final = ("create", "update", "delete", "info")
 _MAX_LOGS: Final = 5000
+_MOST_REQUESTS: Final = 10_000
+"""How far the overview of a project's requests goes back."""
 _DAY_NS: Final = 86_400 * 10**9
 _COUNTED: Final[dict[str, Kind[Any]]] = {
     "deployments": DEPLOYMENT,
@@ -90,6 +102,57 @@ async def post_logs(call: Call, body: object) -> list[Shown]:
     return [
         {"id": str(each.at_ns), "log": each.text, "date": timestamp(each.at), **_known(each.known)} for each in lines
     ]
+
+
+async def list_requests(call: Call) -> list[Shown]:
+    """List the requests of a project, to all its deployments and pipelines, or to those of one `object_type`."""
+    project, documents = await project_of(call), call.services.documents
+    kind = call.query.get("object_type", "")
+    if kind:
+        checked_choice(kind, "object_type", OBJECT_TYPES)
+    wanted = read_wanted(call.query, call.query.getlist("status"))
+    every = replace(wanted, limit=min(wanted.offset + wanted.limit, _MOST_REQUESTS), offset=0)
+    places: list[str] = []
+    if kind != "pipeline":
+        places += [each.id for each in await all_of(documents, VERSION, project.scope)]
+    if kind != "deployment":
+        places += [each.id for each in await all_of(documents, PIPELINE_VERSION, project.scope)]
+    rows: list[RequestView] = []
+    for place in places:
+        rows += await requests_of(call.services, project.scope, place, every)
+    rows.sort(key=lambda request: (request.created_us, request.id), reverse=not wanted.is_ascending)
+    return [overview_item(each) for each in rows[wanted.offset : wanted.offset + wanted.limit]]
+
+
+async def events(call: Call) -> list[Shown]:
+    """List what happened to the versions of a project: builds that ended, newest first."""
+    project, documents = await project_of(call), call.services.documents
+    offset, limit = offset_and_limit(call.query, 50, 1000)
+    names = {str(each.id): str(each.name) for each in await all_of(documents, DEPLOYMENT, project.scope)}
+    versions = {str(each.id): each.body for each in await all_of(documents, VERSION, project.scope)}
+    order = Order("created_at", descending=True)
+    rows = []
+    for each in await all_of(documents, REVISION, project.scope, order=order):
+        version = versions.get(each.body.version_id)
+        if version is None or each.body.status not in ("success", "failed"):
+            continue
+        text = each.body.error_message or "The deployment version is available"
+        rows.append(
+            {
+                "id": each.id,
+                "date": timestamp(each.updated_at),
+                "object_type": "deployment_version",
+                "object_id": each.body.version_id,
+                "object_name": version.title,
+                "parent_object_name": names.get(version.deployment_id),
+                "parent_object_id": version.deployment_id,
+                "type": "info" if each.body.status == "success" else "error",
+                "log_timestamp": unix_us(each.updated_at) * 1000,
+                "text": text,
+            }
+        )
+    chosen = {key: call.query[key] for key in ("object_type", "object_id", "type") if call.query.get(key)}
+    return [row for row in rows if all(row[key] == value for key, value in chosen.items())][offset : offset + limit]
 
 
 async def audit(call: Call) -> list[Shown]:
