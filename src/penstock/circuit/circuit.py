@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from penstock.circuit.operator import Delta, Operator, State, batch_of
 from penstock.circuit.operators.table import Table
+from penstock.circuit.retention import Retention
 from penstock.data.batch import Batch, Column
 from penstock.data.collecting import Coded, Collector
 from penstock.data.pool import Pool
@@ -57,6 +58,7 @@ class Circuit:
     """Built by `lower`; inputs and outputs by the relations' canonical names.
 
     carried: for each table the positions of string columns whose equal values need no equal codes.
+    retentions: what of the state may be forgotten as time passes, by the operators' places.
     """
 
     pool: Pool
@@ -65,6 +67,7 @@ class Circuit:
     inputs: dict[str, int] = field(default_factory=dict)
     outputs: dict[str, Output] = field(default_factory=dict)
     steps: int = 0
+    retentions: list[tuple[int, Retention]] = field(default_factory=list)
     _now: int | None = None
     collector: Collector = field(init=False)
 
@@ -123,6 +126,10 @@ class Circuit:
             began = perf_counter_ns()
             wired.operator.commit()
             wired.time_ns += perf_counter_ns() - began
+        for at, retention in self.retentions:
+            began = perf_counter_ns()
+            retention.advance(sum(len(d) for j in self.operators[at].inputs if (d := deltas[j]) is not None))
+            self.operators[at].time_ns += perf_counter_ns() - began
         self.steps += 1
         return self._collect(deltas)
 
@@ -172,7 +179,7 @@ class Circuit:
     @property
     def late_count(self) -> int:
         """Rows dropped because they were late."""
-        return sum(w.operator.late_count for w in self.operators if isinstance(w.operator, Table))
+        return sum(w.operator.late_count for w in self.operators)
 
     def snapshot(self) -> dict[str, npt.NDArray[Any]]:
         """Return the whole state as arrays by name, for `restore` into a circuit of the same program."""

@@ -9,12 +9,13 @@ from functools import partial
 from typing import Any
 
 from penstock.circuit.circuit import CLOCK, Circuit, Output, Wired
-from penstock.circuit.clock import bind_clock
+from penstock.circuit.clock import CLOCK_SCHEMA, bind_clock, reads_clock
 from penstock.circuit.operator import Operator
 from penstock.circuit.operators.aggregate import Aggregate
 from penstock.circuit.operators.arrange import Arrange
 from penstock.circuit.operators.asof import AsofJoin
 from penstock.circuit.operators.distinct import Distinct
+from penstock.circuit.operators.final import FinalRows, Held, LateRows
 from penstock.circuit.operators.fixpoint import Fixpoint, VariableRows
 from penstock.circuit.operators.hop import Hop
 from penstock.circuit.operators.join import Join
@@ -24,22 +25,36 @@ from penstock.circuit.operators.panes import Panes
 from penstock.circuit.operators.semijoin import SemiJoin
 from penstock.circuit.operators.setops import SetOperation
 from penstock.circuit.operators.standings import Standings
-from penstock.circuit.operators.table import Table
+from penstock.circuit.operators.table import Lateness, Table, distance_of
+from penstock.circuit.operators.temporal import Edge, TemporalFilter
 from penstock.circuit.operators.topk import TopK
 from penstock.circuit.operators.union import Union
 from penstock.circuit.operators.unnest import Unnest
 from penstock.circuit.operators.values import Values
 from penstock.circuit.operators.window import Window
+from penstock.circuit.retention import Retention
+from penstock.circuit.temporal import Temporal, temporal
 from penstock.data.pool import Pool
 from penstock.data.rows import RowLayout
-from penstock.data.types import BOOLEAN, Kind, Schema
+from penstock.data.types import BOOLEAN, Kind, Schema, SqlType
 from penstock.data.zset import Contents
 from penstock.sql.diagnostics import NotSupported
+from penstock.sql.evaluate import compile_expr
 from penstock.sql.plan import nodes
 from penstock.sql.plan.carried import carried_columns
 from penstock.sql.plan.expr import Call, ColumnRef, Expr, Literal
 from penstock.sql.plan.recursion import components, declared, given_name, round_of, variable_name
 from penstock.sql.plan.walk import children, columns_of, exprs_of
+from penstock.sql.waterlines import (
+    Lines,
+    Waterline,
+    Waterlines,
+    comparable,
+    key_lines,
+    late_columns,
+    of_expr,
+    smallest,
+)
 
 
 def lower(program: nodes.Program, pool: Pool | None = None) -> Circuit:
@@ -61,6 +76,10 @@ class Lowering:
         self._bound: dict[int, nodes.Node] = {}
         self._append_only: dict[int, bool] = {}
         self._recursive: dict[str, int] = {}
+        self._view_at: dict[str, int] = {}
+        self._late_views: dict[str, dict[int, Waterline]] = {}
+        self._temporal_parts: dict[int, Temporal | None] = {}
+        self._temporal_at: dict[int, TemporalFilter] = {}
         self._components = components(program)
         self._ahead = declared(program)
         self._tables = {t.name: t for t in program.tables}
@@ -69,19 +88,25 @@ class Lowering:
         for view in program.views:
             assert view.plan is not None
             self._count(view.plan)
+        self._sources: dict[str, int] = {}
+        self._table_lines: dict[str, dict[int, Waterline]] = {}
+        self._kept: list[nodes.Node] = []
+        self._readers: dict[int, list[list[Waterline | None]]] = {}
+        self._lines = Lines(pool, lambda n: self._table_lines.get(n.table, {}), self._view_lines, self._clock_lines)
         for table in program.tables:
-            at = self._add(table.schema, Table(table, pool))
-            self.circuit.inputs[table.name] = at
-            self._show(table, at, None)
+            self._table(table)
         for view in program.views:
             assert view.plan is not None
             try:
-                at = self._variable(view.name) if view.name in self._ahead else self.node(view.plan)
+                at = self._view(view.name)
+                if view.emit_final is not None:
+                    at = self._final(view, view.emit_final, at)
             except NotSupported as refusal:
                 raise NotSupported(refusal.feature, refusal.span or view.span) from None
             if not view.local:
                 layout = RowLayout([f.type for f in view.schema])
                 self._show(view, at, Contents(layout) if view.materialized else None)
+        self._forget_arrangements()
 
     def _show(self, relation: nodes.Relation, at: int, contents: Contents | None) -> None:
         layout = RowLayout([f.type for f in relation.schema])
@@ -106,7 +131,13 @@ class Lowering:
         """Return the operator that gives a plan node, building it if there is none yet."""
         known = self._built.get(id(node))
         if known is None:
-            known = self._built[id(node)] = self._lower(self._without_clock(node))
+            parts = self._temporal(node)
+            if parts is None:
+                known = self._lower(self._without_clock(node))
+            else:
+                assert isinstance(node, nodes.Filter)
+                known = self._temporal_filter(node, parts)
+            self._built[id(node)] = known
         return known
 
     def _without_clock(self, node: nodes.Node) -> nodes.Node:
@@ -118,9 +149,7 @@ class Lowering:
     def _lower(self, node: nodes.Node) -> int:
         arms: dict[type, Callable[[Any], int]] = {
             nodes.Scan: self._scan,
-            nodes.ViewScan: lambda n: (
-                self._variable(n.view) if n.view in self._ahead else self.node(self._view_plan(n))
-            ),
+            nodes.ViewScan: lambda n: self._view(n.view),
             nodes.Values: lambda n: self._add(n.schema, Values(n.rows, self._pool)),
             nodes.Filter: self._linear,
             nodes.Project: self._linear,
@@ -129,13 +158,11 @@ class Lowering:
                 n.schema, AsofJoin(n, self._pool), self.node(n.left), self.node(n.right)
             ),
             nodes.Aggregate: self._aggregate,
-            nodes.Distinct: lambda n: self._add(n.schema, Distinct(_layout(n.schema)), self.node(n.input)),
+            nodes.Distinct: self._distinct,
             nodes.UnionAll: lambda n: self._add(n.schema, Union(), *map(self.node, n.inputs)),
-            nodes.SetOperation: lambda n: self._add(
-                n.schema, SetOperation(_layout(n.schema), n.kind, n.all), self.node(n.left), self.node(n.right)
-            ),
+            nodes.SetOperation: self._set_operation,
             nodes.TopK: self._top,
-            nodes.Window: lambda n: self._add(n.schema, Window(n, self._pool), self.node(n.input)),
+            nodes.Window: self._window,
             nodes.Hop: lambda n: self._add(
                 n.schema, Hop(n.time, n.slide, n.size, n.offset, self._pool), self.node(n.input)
             ),
@@ -147,6 +174,129 @@ class Lowering:
         plan = self._views[node.view].plan
         assert plan is not None
         return plan
+
+    def _distinct(self, node: nodes.Distinct) -> int:
+        at = self._add(node.schema, Distinct(_layout(node.schema)), self.node(node.input))
+        return self._forgets(at, self._lines.of(node.input))
+
+    def _set_operation(self, node: nodes.SetOperation) -> int:
+        operator = SetOperation(_layout(node.schema), node.kind, node.all)
+        at = self._add(node.schema, operator, self.node(node.left), self.node(node.right))
+        return self._forgets(at, self._lines.of(node))
+
+    def _window(self, node: nodes.Window) -> int:
+        at = self._add(node.schema, Window(node, self._pool), self.node(node.input))
+        return self._forgets(at, self._key_lines(node.partition, node.input))
+
+    # ------------------------------------------------------------------------------------------------------- time
+
+    def _table(self, table: nodes.Relation) -> None:
+        """Add a table, and behind it what WATERMARK holds back."""
+        operator = Table(table, self._pool)
+        at = self._add(table.schema, operator)
+        self.circuit.inputs[table.name] = at
+        self._show(table, at, None)
+        bounds = operator.lines()
+        lines: dict[int, Waterline] = {i: bounds[i].line for i in late_columns(table)}
+        self._forgets(at, lines)
+        for i, column in enumerate(table.columns):
+            if column.watermark is None:
+                continue
+            if table.primary_key:
+                raise NotSupported("WATERMARK on a table with a primary key", column.watermark.span)
+            held = Held(_layout(table.schema), i, self._distance(column.watermark, table.schema[i].type))
+            at = self._add(table.schema, held, at)
+            line = smallest([lines.get(i), held.line])
+            lines = {} if line is None else {i: line}
+        self._sources[table.name] = at
+        self._table_lines[table.name] = lines
+
+    def _distance(self, delay: Expr, type: SqlType) -> int:
+        return distance_of(type, delay.type, int(compile_expr(delay, self._pool)([], 1).words[0]))
+
+    def _view(self, name: str) -> int:
+        """Return the operator that gives a view's rows, without the late ones."""
+        if name in self._view_at:
+            return self._view_at[name]
+        view = self._views[name]
+        assert view.plan is not None
+        at = self._variable(name) if name in self._ahead else self.node(view.plan)
+        bounds = [
+            Lateness(i, view.schema[i].type, self._distance(column.lateness, view.schema[i].type))
+            for i, column in enumerate(view.columns)
+            if column.lateness is not None
+        ]
+        if bounds:
+            self._late_views[name] = {b.column: b.line for b in bounds if comparable(view.schema[b.column].type)}
+            at = self._add(view.schema, LateRows(bounds), at)
+        self._view_at[name] = at
+        return at
+
+    def _view_lines(self, node: nodes.ViewScan) -> Waterlines:
+        self._view(node.view)
+        own = self._late_views.get(node.view, {})
+        return own if node.view in self._ahead else {**self._lines.of(self._view_plan(node)), **own}
+
+    def _final(self, view: nodes.Relation, column: int, at: int) -> int:
+        line = self._view_lines(nodes.ViewScan(view.name, view.schema)).get(column)
+        if line is None:
+            raise NotSupported(f"'emit_final' on column '{view.schema[column].name}'", view.span)
+        operator = FinalRows(_layout(view.schema), column, line)
+        # Whatever comes in may raise the waterline, also where nothing of it gets this far.
+        others = [*self.circuit.inputs.values(), *(self._view_at[name] for name in self._late_views)]
+        return self._add(view.schema, operator, at, *others)
+
+    def _temporal(self, node: nodes.Node) -> Temporal | None:
+        if not isinstance(node, nodes.Filter) or not reads_clock(node.predicate):
+            return None
+        if id(node) not in self._temporal_parts:
+            self._temporal_parts[id(node)] = temporal(node)
+        return self._temporal_parts[id(node)]
+
+    def _temporal_filter(self, node: nodes.Filter, parts: Temporal) -> int:
+        below: nodes.Node = node.input
+        if parts.rest:
+            predicate = parts.rest[0] if len(parts.rest) == 1 else Call("AND", parts.rest, BOOLEAN)
+            below = nodes.Filter(node.input, predicate, node.schema)
+            self._kept.append(below)
+        leaves, enters = (None if c is None else Edge(*c, self._pool) for c in (parts.leaves, parts.enters))
+        operator = TemporalFilter(_layout(node.schema), leaves, enters)
+        clock = self._scan(nodes.Scan(CLOCK, CLOCK_SCHEMA))
+        self._temporal_at[id(node)] = operator
+        return self._add(node.schema, operator, self.node(below), clock)
+
+    def _clock_lines(self, node: nodes.Filter) -> Waterlines:
+        parts = self._temporal(node)
+        if parts is None or parts.leaves is None or not isinstance(parts.leaves.row, ColumnRef):
+            return {}
+        self.node(node)
+        return {parts.leaves.row.index: self._temporal_at[id(node)].leave_bound}
+
+    def _key_lines(self, keys: Sequence[Expr], input: nodes.Node) -> dict[int, Waterline]:
+        lines = self._lines.of(input)
+        found = {i: of_expr(key, lines, self._pool) for i, key in enumerate(keys)}
+        return {i: line for i, line in found.items() if line is not None}
+
+    def _forgets(self, at: int, lines: Waterlines) -> int:
+        """Have an operator forget what lies below one of the waterlines of what it is kept by."""
+        for column, line in lines.items():
+            forgetters = self.circuit.operators[at].operator.forgetters(column)
+            if forgetters:
+                self.circuit.retentions.append((at, Retention(forgetters, line)))
+                break
+        return at
+
+    def _forget_arrangements(self) -> None:
+        """Rows of an arrangement may go when none of its readers can ask for their key again."""
+        for at, readers in self._readers.items():
+            lines = {i: smallest([r[i] for r in readers]) for i in range(len(readers[0]))}
+            self._forgets(at, {i: line for i, line in lines.items() if line is not None})
+
+    def _read(self, at: int, node: nodes.Join, side: str, alone: bool) -> None:
+        """Note who reads an arrangement: up to where. alone: its rows are asked for by the other side's only."""
+        lines = key_lines(node, [self._lines.of(node.left), self._lines.of(node.right)], self._pool)
+        other = 1 if side == "left" else 0
+        self._readers.setdefault(at, []).append([pair[other] if alone else smallest(pair) for pair in lines])
 
     # -------------------------------------------------------------------------------------------------- recursion
 
@@ -183,7 +333,7 @@ class Lowering:
     def _scan(self, node: nodes.Scan) -> int:
         if node.table == CLOCK and CLOCK not in self._tables and CLOCK not in self.circuit.inputs:
             self.circuit.inputs[CLOCK] = self._add(node.schema, Union())
-        return self.circuit.inputs[node.table]
+        return self._sources.get(node.table, self.circuit.inputs[node.table])
 
     def _unnest(self, node: nodes.Unnest) -> int:
         added = [f.type for f in node.schema[len(node.input.schema) :]]
@@ -199,15 +349,17 @@ class Lowering:
             operator = Standings(node, self._pool)
         else:
             operator = TopK(node, append_only, self._pool)
-        return self._add(node.schema, operator, self.node(node.input))
+        at = self._add(node.schema, operator, self.node(node.input))
+        return self._forgets(at, self._key_lines(node.partition, node.input))
 
     def _aggregate(self, node: nodes.Aggregate) -> int:
         operator = Aggregate(
             node.input.schema, node.keys, node.calls, node.schema, self.append_only(node.input), self._pool
         )
-        return self._add(
+        at = self._add(
             node.schema, operator, self._panes(node) if self._by_window_only(node) else self.node(node.input)
         )
+        return self._forgets(at, self._key_lines(node.keys, node.input))
 
     def _by_window_only(self, node: nodes.Aggregate) -> bool:
         """Whether an aggregate over windows asks for a row's time only through its window."""
@@ -229,8 +381,10 @@ class Lowering:
         exprs = node.exprs if isinstance(node, nodes.Project) else None
         below = node.input if isinstance(node, nodes.Project) else node
         predicate: Expr | None = None
-        below = self._without_clock(below) if below is not node else below
-        if isinstance(below, nodes.Filter) and (below is node or self._uses[id(below)] <= 1):
+        below = self._without_clock(below) if below is not node and self._temporal(below) is None else below
+        if isinstance(below, nodes.Filter) and (
+            below is node or (self._uses[id(below)] <= 1 and self._temporal(below) is None)
+        ):
             predicate, below = below.predicate, self._without_clock(below.input)
         if isinstance(below, nodes.Join) and below.kind == "inner" and self._alone(below):
             return self._join(below, (predicate, exprs), node.schema)
@@ -340,6 +494,7 @@ class Lowering:
                 layout, keys, RowLayout(types), never_null, drop, keys_only, self.append_only(input), self._pool
             )
             known = self._arranged[signature] = self._add(input.schema, operator, at)
+        self._read(known, node, side, node.kind == "inner" or node.residual is not None)
         return known
 
     # ------------------------------------------------------------------------------------------------ append-only

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import numpy.typing as npt
 
+from penstock.circuit.retention import Forgetter
 from penstock.data.batch import Batch
 from penstock.data.collecting import Coded
 from penstock.data.rows import Rows
@@ -46,9 +47,13 @@ Delta = Batch | Keyed
 
 
 class Operator:
-    """One operator. `title` is what explain shows; `runs_first`: called in the first step even without input."""
+    """One operator. `title` is what explain shows; `runs_first`: called in the first step even without input.
+
+    late_count: rows that it has dropped as they were late.
+    """
 
     title = "operator"
+    late_count = 0
     runs_first = False
 
     def step(self, deltas: Sequence[Delta | None]) -> Delta | None:
@@ -64,6 +69,13 @@ class Operator:
 
     def coded(self) -> list[Coded]:
         """Return all places in its state where codes of pooled values stand; what is not said here may be freed."""
+        return []
+
+    def forgetters(self, column: int) -> list[Forgetter]:
+        """Return what rids the state of what lies below a bound in a column of what the operator keeps it by.
+
+        column: of its keys or partition, or of its rows where it has neither. Empty: it cannot.
+        """
         return []
 
     def snapshot(self) -> dict[str, npt.NDArray[Any]]:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from penstock.data.batch import Words
 from penstock.data.collecting import Coded, coded
 from penstock.data.kernels import compiled
-from penstock.data.records import COUNT, LIVE, Records, add, find, remove
+from penstock.data.records import COUNT, FREE, FREED, LIVE, Records, add, find, remove
 from penstock.data.rows import RowLayout, Rows
 
 _HEAD, _ROWS, _TOTAL = 0, 1, 2
@@ -114,10 +114,15 @@ def _append(
         k = find(keys, key_directory, key_meta, key_rows, r, key_width, key_hashes[r])
         if k < 0:
             k = add(keys, key_directory, key_meta, key_rows, r, key_width, key_hashes[r])
-        i = row_meta[COUNT]
-        if i >= rows.shape[0]:
-            raise MemoryError("the state of one operator has reached its limit of records")
-        row_meta[COUNT] = i + 1
+        if row_meta[FREE] > 0:
+            i = row_meta[FREE] - 1
+            row_meta[FREE] = np.int64(np.uint64(rows[i, 0]) & np.uint64(0xFFFFFFFF))
+            rows[i, 0] = 0
+        else:
+            i = row_meta[COUNT]
+            if i >= rows.shape[0]:
+                raise MemoryError("the state of one operator has reached its limit of records")
+            row_meta[COUNT] = i + 1
         row_meta[LIVE] += 1
         for j in range(width):
             rows[i, 1 + j] = new_rows[r, j]
@@ -126,6 +131,36 @@ def _append(
         keys[k, kp + _HEAD] = i + 1
         keys[k, kp + _ROWS] += 1
         keys[k, kp + _TOTAL] += weights[r]
+
+
+@compiled(
+    "void(int64[:, ::1], int32[::1], int64[::1], int64, int64[:, ::1], int32[::1], int64[::1], int64, int64, boolean)"
+)
+def remove_key(
+    keys: Any,
+    key_directory: Any,
+    key_meta: Any,
+    key_width: int,
+    rows: Any,
+    row_directory: Any,
+    row_meta: Any,
+    row_width: int,
+    k: int,
+    indexed: bool,
+) -> None:  # pragma: no cover - compiled
+    """Take key k and all its rows away. indexed: the rows are found by themselves, too."""
+    i = keys[k, 1 + key_width + _HEAD]
+    while i > 0:
+        i -= 1
+        following = rows[i, 1 + row_width + _NEXT]
+        if indexed:
+            remove(rows, row_directory, row_meta, i)
+        else:
+            rows[i, 0] = FREED | row_meta[FREE]
+            row_meta[FREE] = i + 1
+            row_meta[LIVE] -= 1
+        i = following
+    remove(keys, key_directory, key_meta, k)
 
 
 @compiled("int64(int64[:, ::1], int64, int64[::1])")
@@ -164,7 +199,7 @@ class Arrangement:
     """
 
     def __init__(self, key_width: int, row_width: int, append_only: bool = False) -> None:
-        self._append_only = append_only
+        self.append_only = append_only
         self.keys = Records(key_width, 3)
         self.rows = Records(row_width, 2 if append_only else 4)
 
@@ -184,7 +219,7 @@ class Arrangement:
         """
         self.keys.make_room(len(weights))
         self.rows.make_room(len(weights))
-        if self._append_only:
+        if self.append_only:
             _append(
                 self.keys.records,
                 self.keys.directory,
@@ -253,4 +288,4 @@ class Arrangement:
         """Take up a snapshot."""
         for prefix, records in (("keys.", self.keys), ("rows.", self.rows)):
             part = {n[len(prefix) :]: a for n, a in state.items() if n.startswith(prefix)}
-            records.restore(part, indexed=records is self.keys or not self._append_only)
+            records.restore(part, indexed=records is self.keys or not self.append_only)

@@ -32,7 +32,7 @@ _FIRST_CAPACITY = 1 << 20
 _CAPACITY = 1 << 28
 _GROWTH = 16
 _FIRST_BUCKETS = 256
-_FREED = np.int64(-(2**63))
+FREED = np.int64(-(2**63))
 """The bit of a header that says that its record is free; hashes have 31 bits."""
 
 
@@ -142,7 +142,7 @@ def remove(records: Any, directory: Any, meta: Any, i: int) -> None:  # pragma: 
                 records[k, 0] = np.int64((other & np.uint64(0xFFFFFFFF00000000)) | link)
                 break
             k = after
-    records[i, 0] = _FREED | meta[FREE]
+    records[i, 0] = FREED | meta[FREE]
     meta[FREE] = i + 1
     meta[LIVE] -= 1
 

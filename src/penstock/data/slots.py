@@ -43,6 +43,12 @@ def free_slot(lines: Any, meta: Any, i: int) -> None:  # pragma: no cover - comp
     meta[LIVE] -= 1
 
 
+@compiled("void(int64[:, ::1], int64[::1], int64[::1])")
+def _free_all(lines: Any, meta: Any, slots: Any) -> None:  # pragma: no cover - compiled
+    for k in range(len(slots)):
+        free_slot(lines, meta, slots[k])
+
+
 class Slots:
     """Slots of `width` words."""
 
@@ -72,6 +78,10 @@ class Slots:
 
     def __len__(self) -> int:
         return int(self.meta[LIVE])
+
+    def free(self, slots: Words) -> None:
+        """Give slots back, each once."""
+        _free_all(self.lines, self.meta, np.ascontiguousarray(slots))
 
     def snapshot(self) -> dict[str, npt.NDArray[Any]]:
         """Return the state as arrays."""

@@ -18,6 +18,7 @@ from penstock.sql.plan import recursion
 from penstock.sql.plan.expr import Span
 from penstock.sql.plan.nodes import Program
 from penstock.sql.rules import rewrite_program
+from penstock.sql.waterlines import check_final
 
 COMPILATION = "Compilation error"
 
@@ -65,6 +66,8 @@ def compile_program(text: str) -> Program:
     program = rewrite_program(Program(tuple(catalog.tables.values()), tuple(catalog.views.values())))
     try:
         recursion.check(program)
+        if any(view.emit_final is not None for view in program.views):
+            check_final(program)
     except SqlError as error:
         raise CompileFailed((diagnose(error, text),)) from None
     return program

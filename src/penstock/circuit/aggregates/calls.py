@@ -123,6 +123,14 @@ class AggregateState:
         """Return where codes stand in the further state."""
         return []
 
+    def seen(self) -> list[Records]:
+        """Return the values kept for DISTINCT, whose first word is their group."""
+        return []
+
+    def rows(self) -> list[Arrangement]:
+        """Return the rows kept by their group."""
+        return []
+
     def _untraced(self, payload: Rows) -> npt.NDArray[np.bool_]:
         """Return of which groups the trace is 0."""
         if self.trace_at is None:
@@ -209,6 +217,9 @@ class LinearState(AggregateState):
 
     def coded(self) -> list[Coded]:
         return self._input.coded()
+
+    def seen(self) -> list[Records]:
+        return [] if self._input.seen is None else [self._input.seen.records]
 
     def parts(self) -> dict[str, Stateful]:
         return self._input.parts()
@@ -324,6 +335,12 @@ class RowsState(AggregateState):
 
     def traced(self) -> bool:
         return self._input.seen is not None
+
+    def seen(self) -> list[Records]:
+        return [] if self._input.seen is None else [self._input.seen.records]
+
+    def rows(self) -> list[Arrangement]:
+        return [] if self._rows is None else [self._rows]
 
     def words_coded(self) -> list[int]:
         return [self.kept_at + 1] if self._result_type.pooled else []

@@ -15,8 +15,10 @@ import numpy.typing as npt
 
 from penstock.circuit.aggregates.calls import AggregateState, build_states
 from penstock.circuit.operator import Delta, Operator, State, Stateful, batch_of
+from penstock.circuit.retention import ForgetGroups, Forgetter
 from penstock.data.batch import Batch, Column, Words
 from penstock.data.collecting import Coded, coded
+from penstock.data.forgetting import place_in
 from penstock.data.kernels import compiled
 from penstock.data.pool import Pool
 from penstock.data.records import Records, add, find
@@ -170,6 +172,11 @@ class Aggregate(Operator):
         columns: list[Column] = self._key_layout.unpack(keys)
         columns += [call.result(payload) for call in self._calls]
         return self._layout.pack(columns, len(keys))
+
+    def forgetters(self, column: int) -> list[Forgetter]:
+        seen = [records for call in self._calls for records in call.seen()]
+        rows = [rows for call in self._calls for rows in call.rows()]
+        return [ForgetGroups(self._groups, place_in(self._key_layout, column, 1), seen, rows)]
 
     def coded(self) -> list[Coded]:
         words = [

@@ -11,8 +11,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from penstock.circuit.operator import Delta, Keyed, Operator, Stateful, batch_of
+from penstock.circuit.retention import ForgetKeys, Forgetter
 from penstock.data.arrangement import Arrangement
 from penstock.data.collecting import Coded
+from penstock.data.forgetting import place_in
 from penstock.data.pool import Pool
 from penstock.data.rows import RowLayout, any_null
 from penstock.sql.evaluate import compile_exprs
@@ -73,6 +75,9 @@ class Arrange(Operator):
     def discard(self) -> None:
         """Do not take the step in: nobody will look it up."""
         self._pending = None
+
+    def forgetters(self, column: int) -> list[Forgetter]:
+        return [ForgetKeys(self.trace, place_in(self._key_layout, column, 1))]
 
     def coded(self) -> list[Coded]:
         return self.trace.coded(self._key_layout, self.row_layout)

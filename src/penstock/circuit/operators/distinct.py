@@ -11,8 +11,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from penstock.circuit.operator import Delta, Operator, Stateful, batch_of
+from penstock.circuit.retention import ForgetRecords, Forgetter
 from penstock.data.batch import Batch
 from penstock.data.collecting import Coded
+from penstock.data.forgetting import place_in
 from penstock.data.rows import RowLayout
 from penstock.data.zset import Contents
 
@@ -35,6 +37,9 @@ class Distinct(Operator):
         if len(changed) == 0:
             return None
         return Batch([c.take(changed) for c in batch.columns], weights[changed])
+
+    def forgetters(self, column: int) -> list[Forgetter]:
+        return [ForgetRecords(self._counts.records, place_in(self._counts.layout, column, 1))]
 
     def coded(self) -> list[Coded]:
         return self._counts.coded()

@@ -15,9 +15,11 @@ import numpy.typing as npt
 
 from penstock.circuit.operator import Delta, Operator, State, Stateful, batch_of
 from penstock.circuit.operators.ordering import OrderWords
+from penstock.circuit.retention import ForgetLists, Forgetter
 from penstock.data.batch import Batch, Column, Words
 from penstock.data.collecting import Coded, coded
 from penstock.data.comparing import compare_rows
+from penstock.data.forgetting import place_in
 from penstock.data.kernels import compiled
 from penstock.data.pool import Pool
 from penstock.data.records import Records, add, find
@@ -300,6 +302,11 @@ class Leaders(Operator):
         if self._ranked:
             columns.append(Column(ranks[:n].copy()))
         return Batch(columns, weights[:n].copy())
+
+    def forgetters(self, column: int) -> list[Forgetter]:
+        base = 1 + self._groups.width
+        place = place_in(self._key_layout, column, 1)
+        return [ForgetLists(self._groups, place, self._lines, base + _SIZE, base + _LIST)]
 
     def coded(self) -> list[Coded]:
         key, row = self._key_layout, self._layout

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from penstock.circuit.operator import Delta, Operator, Stateful, batch_of
+from penstock.circuit.retention import ForgetKeys, Forgetter
 from penstock.data.arrangement import Arrangement
 from penstock.data.batch import Batch, Column, Words, concat
 from penstock.data.collecting import Coded
+from penstock.data.forgetting import place_in
 from penstock.data.match import match_rows
 from penstock.data.pool import Pool
 from penstock.data.rows import RowLayout
@@ -75,6 +77,9 @@ class Regroup(Operator):
             self._rows.update(keys, self._row_layout.pack(batch.columns, len(batch)), batch.weights)
         result = consolidate(concat([after, before.negated()]), self._out_layout)
         return result if len(result) else None
+
+    def forgetters(self, column: int) -> list[Forgetter]:
+        return [ForgetKeys(self._rows, place_in(self._key_layout, column, 1))]
 
     def coded(self) -> list[Coded]:
         return self._rows.coded(self._key_layout, self._row_layout)

@@ -10,8 +10,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from penstock.circuit.operator import Delta, Operator, Stateful, batch_of
+from penstock.circuit.retention import ForgetRecords, Forgetter
 from penstock.data.batch import Batch, Words
 from penstock.data.collecting import Coded, coded
+from penstock.data.forgetting import place_in
 from penstock.data.records import Records
 from penstock.data.rows import RowLayout
 from penstock.data.zset import consolidate_rows
@@ -59,6 +61,9 @@ class SetOperation(Operator):
         if len(changed) == 0:
             return None
         return Batch(self._layout.unpack(touched[changed]), change[changed])
+
+    def forgetters(self, column: int) -> list[Forgetter]:
+        return [ForgetRecords(self._weights, place_in(self._layout, column, 1))]
 
     def coded(self) -> list[Coded]:
         return coded(self._weights, [1 + i for i in self._layout.pooled])

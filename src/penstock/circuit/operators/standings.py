@@ -13,8 +13,10 @@ import numpy as np
 
 from penstock.circuit.operator import Delta, Operator, Stateful, batch_of
 from penstock.circuit.operators.ordering import OrderWords
+from penstock.circuit.retention import Forgetter, ForgetTrees
 from penstock.data.batch import Batch, Column, Words
 from penstock.data.collecting import Coded, coded
+from penstock.data.forgetting import place_in
 from penstock.data.kernels import compiled
 from penstock.data.pool import Pool
 from penstock.data.records import Records, add, find, remove
@@ -206,6 +208,11 @@ class Standings(Operator):
         position = np.arange(len(each)) - np.repeat(starts, counts) + low[each] + 1
         kept = np.flatnonzero(position > self._offset)
         return rows.keys(ids[each[kept]]), np.ones(len(kept), np.int64), position[kept]
+
+    def forgetters(self, column: int) -> list[Forgetter]:
+        left = 1 + self._rows.width + self._order.width + 1
+        place = place_in(self._key_layout, column, 1)
+        return [ForgetTrees(self._groups, place, self._rows, 1 + self._groups.width + _ROOT, left)]
 
     def coded(self) -> list[Coded]:
         key, row = self._key_layout, self._layout

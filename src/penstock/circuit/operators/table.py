@@ -14,9 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from penstock.circuit.operator import Delta, Operator, State, Stateful
+from penstock.circuit.retention import ForgetRecords, Forgetter
 from penstock.data.batch import Batch, Column, Mask, Words, concat
 from penstock.data.changes import Changes
 from penstock.data.collecting import Coded, coded
+from penstock.data.forgetting import place_in
 from penstock.data.kernels import compiled
 from penstock.data.pool import Pool
 from penstock.data.records import Records, add, find, remove
@@ -103,12 +105,16 @@ class Lateness:
             greatest = int(self._ordered(words).max())
             self.greatest = greatest if self.greatest is None else max(self.greatest, greatest)
 
+    def line(self) -> int | None:
+        """Return the word below which values are late from now on."""
+        return None if self.greatest is None else self.greatest - self._distance
+
     def _ordered(self, words: Words) -> Words:
         """Return words that compare as the values do."""
         return words ^ np.int64(-(2**63)) if self._unsigned else words
 
 
-def _distance(type: SqlType, lateness: SqlType, word: int) -> int:
+def distance_of(type: SqlType, lateness: SqlType, word: int) -> int:
     """Return a lateness in the unit of the column's word."""
     if lateness.kind is Kind.INTERVAL_MICROS:
         units = {
@@ -140,8 +146,12 @@ class Table(Operator):
         for i, (column, declared) in enumerate(zip(relation.columns, relation.schema, strict=True)):
             if column.lateness is not None:
                 value = compile_expr(column.lateness, pool)([], 1)
-                distance = _distance(declared.type, column.lateness.type, int(value.words[0]))
+                distance = distance_of(declared.type, column.lateness.type, int(value.words[0]))
                 self._lateness.append(Lateness(i, declared.type, distance))
+
+    def lines(self) -> dict[int, Lateness]:
+        """Return the bounds by column."""
+        return {bound.column: bound for bound in self._lateness}
 
     def step(self, deltas: Sequence[Delta | None]) -> Delta | None:
         changes = deltas[0]
@@ -165,10 +175,10 @@ class Table(Operator):
         late = np.zeros(len(changes), np.bool_)
         for bound in self._lateness:
             mask = bound.late(changes.columns[bound.column])
-            if mask is not None:
-                late |= mask
-        if self._key:
-            late &= changes.weights > 0
+            if mask is None:
+                continue
+            # Of a deletion by key no more than the key means something.
+            late |= mask if not self._key or bound.column in self._key else mask & (changes.weights > 0)
         if late.any():
             self.late_count += int(late.sum())
             changes = _take(changes, np.flatnonzero(~late))
@@ -238,6 +248,11 @@ class Table(Operator):
             return Batch(self._layout.unpack(self._by_key.payloads(ids)), np.ones(len(ids), np.int64))
         assert self._contents is not None
         return self._contents.batch()
+
+    def forgetters(self, column: int) -> list[Forgetter]:
+        if self._by_key is None or column not in self._key:
+            return []
+        return [ForgetRecords(self._by_key, place_in(self._key_layout, self._key.index(column), 1))]
 
     def coded(self) -> list[Coded]:
         if self._by_key is None:
