@@ -6,6 +6,8 @@
 - `project`                 what is kept to what is shown
 - `served` `lower`          what can be asked, and the network that a request runs
 - `asking` `finding`        requests to runs, and runs to requests
+- `packages` `building` `pools`   from an upload to workers; `environments` `variables` what these are given
+- `topology` `objects`      is it a pipeline; `beside` `webhooks` what goes on beside the calls
 - `errors` `auth`           statuses; tokens
 - `handlers`                one module per resource
 
