@@ -13,7 +13,7 @@ import time
 def main(sales: str, shops: str, out: str, cores: str) -> None:
     """Run it."""
     began = time.perf_counter()
-    from pyspark.sql import SparkSession
+    from pyspark.sql import SparkSession  # type: ignore[import-not-found]
     from pyspark.sql import functions as f
 
     builder = SparkSession.builder.master(f"local[{cores}]").config("spark.ui.enabled", "false")

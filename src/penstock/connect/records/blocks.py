@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import pyarrow as pa
 
@@ -14,6 +15,7 @@ BLOCK_BYTES = 8 << 20
 MAX_LINE_BYTES = 256 << 20
 """A line longer than this is taken for a file that has no lines."""
 
+_COMPRESSED = (".gz", ".bz2", ".zst", ".lz4")
 _UTF8 = ("utf-8", "utf8", "us-ascii", "ascii")
 
 
@@ -70,7 +72,7 @@ def _cut(data: bytes, quoted: bool) -> int:
 
 
 def _pieces(file: Path, encoding: str) -> Iterator[bytes]:
-    with pa.input_stream(str(file), compression="detect") as stream:
+    with _opened(file) as stream:
         if encoding in _UTF8:
             yield from _valid(stream)
             return
@@ -81,7 +83,14 @@ def _pieces(file: Path, encoding: str) -> Iterator[bytes]:
             yield last.encode()
 
 
-def _valid(stream: pa.NativeFile) -> Iterator[bytes]:
+def _opened(file: Path) -> pa.NativeFile | BinaryIO:
+    """Open a file, or a pipe; names that say so are decompressed."""
+    if file.suffix in _COMPRESSED:
+        return pa.input_stream(str(file), compression="detect")
+    return file.open("rb")
+
+
+def _valid(stream: pa.NativeFile | BinaryIO) -> Iterator[bytes]:
     """Pieces of UTF-8; bytes that are none become the replacement character."""
     decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
     plain = True

@@ -21,7 +21,7 @@ def list_files(path: Path, *, recursive: bool, pattern: re.Pattern[str] | None) 
         return None
     found: list[Path] = []
     for root in roots:
-        found.extend([root] if root.is_file() else _below(root, recursive))
+        found.extend(_below(root, recursive) if root.is_dir() else [root])
     kept = dict.fromkeys(sorted(found))
     return [file for file in kept if pattern is None or _matches(pattern, file)]
 

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 _OFFSET = re.compile(r"([+-])(\d{1,2}):?(\d{2})\Z")
+_LATEST_US = 253_402_300_799_999_999
+"""The last microsecond of the year 9999, where timestamps end."""
 
 
 class Timer:
@@ -62,6 +64,8 @@ class Timer:
         if delta_ms is not None and delta_ms < 0:
             raise ValueError(f"the clock cannot go back by {-delta_ms} ms")
         step = (self.resolution or 1000) if delta_ms is None else delta_ms * 1000
+        if self._driven + step > _LATEST_US:
+            raise ValueError(f"the clock cannot go {step // 1000} ms further, that would be beyond the year 9999")
         self._driven = self._rounded(self._driven + step)
         return self._driven // 1000
 

@@ -22,6 +22,9 @@ class Errands(Protocol):
 
     async def warm(self) -> None: ...
 
+    @property
+    def pid(self) -> int | None: ...
+
 
 class ActionCheck(msgspec.Struct, frozen=True):
     """An action or condition to be checked. role: `action` or `condition`."""
@@ -80,6 +83,11 @@ class Phases:
             raise Unavailable(f"the pipeline cannot be checked: {error.message}") from error
         finally:
             await errand.close()
+
+    @property
+    def engine_pid(self) -> int | None:
+        """The warm process's id, if it runs."""
+        return self._engine.pid
 
     async def warm(self) -> None:
         """Have the warm process loaded by the time it is needed."""

@@ -137,8 +137,10 @@ class CircuitSteps:
             async with self._room:
                 outcome = await self._carry_out(task)
         except asyncio.CancelledError:
-            # Nobody waits for the outcome of what was cancelled; what it was making goes all the same.
-            await asyncio.shield(asyncio.to_thread(_remove_made, self._folder(task)))
+            # Nobody waits for the outcome of what was cancelled; what it was making goes all the same. If it is the
+            # server that closes, the note stays, and tells the next one that the step was begun.
+            if attempt.reason is not None:
+                await asyncio.shield(asyncio.to_thread(_remove_made, self._folder(task)))
             raise
         if isinstance(outcome, Failure):
             self._log(task, "ERROR", "-", outcome.message)
