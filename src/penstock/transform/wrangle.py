@@ -2,8 +2,8 @@
 
 Properties: `field` (`*` for all, `#` for the whole record as one value, or one field), `precondition` (an expression;
 records for which it is true are dropped), `directives` (the recipe), `schema` (of the output), `on-error`
-(`fail-pipeline`, `send-to-error-port`, `skip-error`), `expressionLanguage` (`jexl`, or `sql` with `preconditionSQL`, whose false drops
-records, and without directives), `udd` (names of users' own directives, of which there are none).
+(`fail-pipeline`, `send-to-error-port`, `skip-error`), `expressionLanguage` (`jexl`, or `sql` with `preconditionSQL`,
+whose false drops records, and without directives), `udd` (names of users' own directives, of which there are none).
 """
 
 from __future__ import annotations

@@ -38,6 +38,7 @@ def format_text(template: str, *arguments: Any) -> str:
         if found is None:
             raise FormatInvalid(f"Conversion = '{template[start : start + 2]}'")
         position = found.end()
+        _check(found)
         if found[6] in "n%" and not found[5]:
             out.append("\n" if found[6] == "n" else _pad("%", found))
             continue
@@ -52,6 +53,27 @@ def format_text(template: str, *arguments: Any) -> str:
         last = index
         out.append(_printed(found, arguments[index]))
     return "".join(out)
+
+
+def _check(found: re.Match[str]) -> None:
+    """Raises: FormatInvalid if flags, width, precision and conversion do not go together."""
+    flags, kind = found[2], found[6].lower()
+    if ("-" in flags or "0" in flags) and not found[3]:
+        raise FormatInvalid(found[0])
+    if ("-" in flags and "0" in flags) or ("+" in flags and " " in flags):
+        raise FormatInvalid(f"Flags = '{flags}'")
+    if found[4] and (found[5] or kind in "dxoc"):
+        raise FormatInvalid(found[4][1:])
+    for flag, kinds in (
+        (",", "dfg"),
+        ("(", "dfgexo"),
+        ("+", "dfgexo"),
+        (" ", "dfgexo"),
+        ("0", "dfgexo"),
+        ("#", "xofesg"),
+    ):
+        if flag in flags and (found[5] or kind not in kinds):
+            raise FormatInvalid(f"Conversion = {found[6]}, Flags = {flag}")
 
 
 def _pad(text: str, found: re.Match[str]) -> str:

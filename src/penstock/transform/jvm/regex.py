@@ -170,6 +170,10 @@ class _Translation:
             code = int(self._text[self._at + 1 : end], 16)
             self._at = end + 1
             return f"\\U{code:08x}"
+        if char == "k" and self._text[self._at : self._at + 1] == "<":
+            end = self._text.index(">", self._at)
+            name, self._at = self._text[self._at + 1 : end], end + 1
+            return f"(?P={name})"
         if char == "c":
             control = ord(self._text[self._at]) ^ 64
             self._at += 1
