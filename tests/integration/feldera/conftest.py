@@ -73,8 +73,8 @@ class Server:
             started_at=clock.now(),
         )
         bound = socket.create_server(("127.0.0.1", 0))
-        app = build_app((DIALECT,), services)
-        self._uvicorn = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
+        self.app = build_app((DIALECT,), services)
+        self._uvicorn = uvicorn.Server(uvicorn.Config(self.app, log_config=None, lifespan="off"))
         self._task = asyncio.create_task(self._uvicorn.serve([bound]))
         await until(lambda: self._uvicorn.started)
         self.url = f"http://127.0.0.1:{bound.getsockname()[1]}"

@@ -131,7 +131,13 @@ class FakeCircuit:
         self.transaction = 0
 
     async def advance_clock(self, delta_ms: int | None) -> int:
-        return 1_000_000 + (1000 if delta_ms is None else delta_ms)
+        return min(1_000_000 + (1000 if delta_ms is None else delta_ms), 253_402_300_799_999)
+
+    async def checkpoint(self) -> Mapping[str, Any]:
+        return {"id": "01", "steps": self.steps, "records": 0, "bytes": 0}
+
+    async def suspend(self) -> Mapping[str, Any]:
+        return await self.checkpoint()
 
     async def logs(self) -> AsyncIterator[str]:
         yield "circuit says hello"

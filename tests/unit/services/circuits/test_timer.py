@@ -69,3 +69,10 @@ def test_a_real_clock_cannot_be_moved_and_a_driven_one_not_back() -> None:
         Timer({}).advance(1)
     with pytest.raises(ValueError, match="go back"):
         Timer({"clock_driven": True}).advance(-1)
+
+
+def test_a_driven_clock_is_not_moved_beyond_the_last_year_there_is() -> None:
+    timer = Timer({"clock_driven": True, "clock_start": "2020-01-01T00:00:00Z"})
+
+    with pytest.raises(ValueError, match="year 9999"):
+        timer.advance(253_402_300_799_999)

@@ -1,7 +1,7 @@
 """Steering a running pipeline from within: transactions, the clock, connectors."""
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 from penstock.api.feldera.errors import refuse
 from penstock.api.feldera.handlers.found import process, relation_name
@@ -18,6 +18,9 @@ __all__ = [
     "output_connector_stats",
     "start_transaction",
 ]
+
+
+_LATEST_MS: Final = 253_402_300_799_999
 
 
 async def start_transaction(call: Call) -> dict[str, int]:
@@ -40,6 +43,8 @@ async def advance_clock(call: Call, body: object) -> dict[str, Any]:
         refuse("InvalidParam", f"delta_ms is {delta_ms!r}; it must be an integer or null")
     if delta_ms is not None and delta_ms < 0:
         refuse("InvalidParam", f"delta_ms is {delta_ms}; the clock goes forward only, so it must be 0 or more")
+    if delta_ms is not None and delta_ms > _LATEST_MS:
+        refuse("InvalidParam", f"delta_ms is {delta_ms}; the clock ends with the year 9999")
     now_ms = await process(call).advance_clock(delta_ms)
     return {"now_ms": now_ms, "now": rfc3339(EPOCH + timedelta(milliseconds=now_ms))}
 

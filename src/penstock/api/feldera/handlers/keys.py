@@ -36,9 +36,9 @@ async def create(call: Call, body: object) -> Answer:
         raise Invalid("the body must be an object with a string 'name'", at="/name")
     name, role = body["name"], body.get("role") or "read"
     _check_name(name)
-    if role in ("admin", "owner"):
+    if isinstance(role, str) and role in ("admin", "owner"):
         refuse("OwnerAdminNotMintableAsApiKey", f"a key cannot have the role {role!r}; it can be read or write")
-    if role not in _ROLES:
+    if not isinstance(role, str) or role not in _ROLES:
         raise Invalid(f"the role is {role!r}; it must be 'read' or 'write'", at="/role")
     if not call.principal.may(_ROLES[role]):
         refuse("RoleExceedsCreator", f"the role {role!r} is more than the caller's own")

@@ -40,6 +40,8 @@ async def diff(call: Call, body: object) -> dict[str, Any]:
         refuse("ProgramNotCompiled", "the program of the pipeline is not compiled, or not yet")
     lower.program_config({"runtime_version": fields.get("runtime_version")})
     text = fields.get("program_code")
+    if text is not None and not isinstance(text, str):
+        raise Invalid("the field 'program_code' must be a string or null", at="/program_code")
     compiled = await call.services.circuits.compile(circuit.body.program if text is None else text)
     if compiled.schema is None:
         messages = msgspec.to_builtins(project.sql_compilation(compiled.messages, is_right=False))
