@@ -9,7 +9,6 @@ import structlog
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response
-from starlette.routing import Mount
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
@@ -37,17 +36,30 @@ def build_app(dialects: tuple[Dialect, ...], services: Services) -> Starlette:
     """
     router = Router(dialects)
 
-    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            await _serve_http(router, scope, receive, send)
-        else:
-            await _serve_socket(router, scope, receive, send)
-
-    app = Starlette(routes=[Mount("", app=serve)])
+    app = _Application(router)
     app.state.dialects = dialects
     app.state.router = router
     app.state.services = services
     return app
+
+
+class _Application(Starlette):
+    """Starlette for what frames an application: life span and state. Requests go straight to the router of operations,
+    which answers everything, errors included, so that no further layer has to."""
+
+    def __init__(self, router: Router) -> None:
+        super().__init__()
+        self._operations = router
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await super().__call__(scope, receive, send)
+            return
+        scope["app"] = self
+        if scope["type"] == "http":
+            await _serve_http(self._operations, scope, receive, send)
+        else:
+            await _serve_socket(self._operations, scope, receive, send)
 
 
 async def _serve_http(router: Router, scope: Scope, receive: Receive, send: Send) -> None:

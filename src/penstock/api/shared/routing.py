@@ -79,10 +79,10 @@ class Router:
 
     def find(self, verb: str, raw_path: str) -> Match:
         """Look a request up; `raw_path` is still percent-encoded and has no query."""
-        if self._waiting:
-            self._add_owners(raw_path)
         found = self._found.get((verb, raw_path))
         if found is None:
+            if self._waiting:
+                self._add_owners(raw_path)
             found = self._look_up(verb, raw_path)
             if found.endpoint:
                 if len(self._found) >= _FOUND_KEPT:

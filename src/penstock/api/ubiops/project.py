@@ -6,6 +6,7 @@ client's model wants to have at least one character is null when there is none.
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from penstock.api.ubiops.kinds import (
@@ -50,8 +51,15 @@ def timestamp(at: datetime | int | None) -> str | None:
     """Write an instant, or microseconds since 1970, with milliseconds and offset."""
     if at is None:
         return None
-    instant = from_unix_us(at) if isinstance(at, int) else at.astimezone(UTC)
-    return instant.isoformat(timespec="milliseconds")
+    if isinstance(at, int):
+        return f"{_second(at // 1_000_000)}.{at // 1000 % 1000:03}+00:00"
+    return at.astimezone(UTC).isoformat(timespec="milliseconds")
+
+
+@lru_cache(maxsize=256)
+def _second(second: int) -> str:
+    """Write a second since 1970; what happens together happens in few of them."""
+    return from_unix_us(second * 1_000_000).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def organization(document: Document[OrganizationBody]) -> Shown:
