@@ -41,10 +41,10 @@ def _add(
         if i < 0:
             i = add(records, directory, meta, rows, r, width, hashes[r])
             records[i, order] = words[r]
-            root = insert(records, root, i, order + 2, 1, order, modes, signs, 0, 0, heap, entries)
+            root = insert(records, root, i, order + 2, 1, order, modes, signs, order - 1, 0, heap, entries)
         records[i, order + 1] += weights[r]
         if records[i, order + 1] == 0:
-            root = delete(records, root, i, order + 2, 1, order, modes, signs, 0, 0, heap, entries)
+            root = delete(records, root, i, order + 2, 1, order, modes, signs, order - 1, 0, heap, entries)
             remove(records, directory, meta, i)
     return root
 
@@ -88,13 +88,12 @@ def _drop(
     entries: Any,
 ) -> int:  # pragma: no cover - compiled
     for k in range(len(ids)):
-        root = delete(records, root, ids[k], order + 2, 1, order, modes, signs, 0, 0, heap, entries)
+        root = delete(records, root, ids[k], order + 2, 1, order, modes, signs, order - 1, 0, heap, entries)
         remove(records, directory, meta, ids[k])
     return root
 
 
 _NOTHING = np.zeros(1, np.uint8), np.zeros((1, 3), np.int64)
-_MODES = np.zeros(1, np.int64)
 _SIGNS = np.ones(1, np.int64)
 _AT_ONCE = 4096
 
@@ -106,6 +105,8 @@ class OrderedRows:
         self._layout = layout
         self._records = Records(layout.width, 4)
         self._root = 0
+        # Rows of one word stand in the order of their own words: some order, so that there is one only.
+        self._modes = np.zeros(1 + layout.width, np.int64)
 
     def __len__(self) -> int:
         return len(self._records)
@@ -125,7 +126,7 @@ class OrderedRows:
             state.hashes(rows),
             np.ascontiguousarray(words),
             np.ascontiguousarray(batch.weights),
-            _MODES,
+            self._modes,
             _SIGNS,
             *_NOTHING,
         )
@@ -150,7 +151,7 @@ class OrderedRows:
                 self._root,
                 order,
                 np.ascontiguousarray(ids),
-                _MODES,
+                self._modes,
                 _SIGNS,
                 *_NOTHING,
             )
