@@ -9,15 +9,19 @@ __all__ = ["Principal", "Role"]
 class Role(IntEnum):
     """What a caller may do; each role may do all that those below it may.
 
-    OWNER ⊃ WRITER ⊃ READER
+    OWNER ⊃ ADMIN ⊃ WRITER ⊃ READER
+
+    The numbers are an order and nothing more: what is stored has numbers of its own.
     """
 
     READER = 1
     """Look, and change nothing."""
     WRITER = 2
     """Create, change, start, stop and delete."""
-    OWNER = 3
-    """Hand out keys and change settings as well."""
+    ADMIN = 3
+    """Say who else may come in, and as what."""
+    OWNER = 4
+    """Hand out keys of every role and change settings as well."""
 
 
 @dataclass(frozen=True, slots=True)

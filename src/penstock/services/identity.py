@@ -27,6 +27,10 @@ ANONYMOUS = Principal("anonymous", Role.OWNER)
 
 _MAX_KEYS: Final = 1000
 
+_STORED: Final = {Role.READER: 1, Role.WRITER: 2, Role.OWNER: 3, Role.ADMIN: 4}
+"""What is stored for a role. Never change a number: keys that were issued before would open something else."""
+_ROLES: Final = {number: role for role, number in _STORED.items()}
+
 
 class Unauthenticated(Denied):
     """The caller has not said who he is, or not truthfully; a refinement of Denied that dialects answer with 401."""
@@ -37,6 +41,11 @@ class KeyDocument(msgspec.Struct, frozen=True):
 
     role: int
     digest: str
+
+    @property
+    def opens_as(self) -> Role:
+        """The role that the key gives its bearer."""
+        return _ROLES[self.role]
 
 
 KEY = Kind("identity.key", KeyDocument, noun="key")
@@ -81,7 +90,7 @@ class Identity:
         Raises: AlreadyExists if the scope has a key of that name.
         """
         secret = secrets.token_urlsafe(32)
-        document = await self._documents.create(KEY, scope, name, KeyDocument(role.value, self._digest(secret)))
+        document = await self._documents.create(KEY, scope, name, KeyDocument(_STORED[role], self._digest(secret)))
         return document, f"{document.id}.{secret}"
 
     async def keys(self, scope: Scope) -> tuple[Document[KeyDocument], ...]:
@@ -111,7 +120,7 @@ class Identity:
             raise Unauthenticated("the key is not known here; ask an owner for a new one") from None
         if not hmac.compare_digest(self._digest(secret), document.body.digest):
             raise Unauthenticated("the key is not known here; ask an owner for a new one")
-        return Principal(document.name or document.id, Role(document.body.role)), document.scope
+        return Principal(document.name or document.id, document.body.opens_as), document.scope
 
     def _digest(self, secret: str) -> str:
         return hashlib.blake2b(secret.encode(), key=self._pepper, digest_size=32).hexdigest()

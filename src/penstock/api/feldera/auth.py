@@ -1,18 +1,24 @@
 """Who is calling: `Authorization: Bearer apikey:…`, or the same in a WebSocket's list of protocols."""
 
+from typing import Final
+
 from starlette.requests import HTTPConnection
 
-from penstock.kernel.principal import Principal
+from penstock.kernel.principal import Principal, Role
 from penstock.kernel.scope import Scope
 from penstock.services.services import Services
 
-__all__ = ["KEY_PREFIX", "SOCKET_PROTOCOL", "authenticate"]
+__all__ = ["KEY_PREFIX", "ROLE_WORDS", "SOCKET_PROTOCOL", "authenticate"]
 
 KEY_PREFIX = "apikey:"
 """What the text of every key begins with in this dialect."""
 
 SOCKET_PROTOCOL = "feldera-ws-v1"
 """The protocol a WebSocket speaks; a browser, which cannot set headers, sends its key as a second one."""
+
+
+ROLE_WORDS: Final = {Role.READER: "read", Role.WRITER: "write", Role.ADMIN: "admin", Role.OWNER: "owner"}
+"""What each role is called here."""
 
 
 async def authenticate(connection: HTTPConnection, services: Services) -> tuple[Principal, Scope]:

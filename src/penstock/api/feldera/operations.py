@@ -28,7 +28,7 @@ from penstock.kernel.principal import Role
 
 __all__ = ["ALL"]
 
-R, W, O = Role.READER, Role.WRITER, Role.OWNER  # noqa: E741
+R, W, A, O = Role.READER, Role.WRITER, Role.ADMIN, Role.OWNER  # noqa: E741
 JSON = Json()
 P = "/v0/pipelines/{name}"
 
@@ -55,14 +55,14 @@ _LINES: Final = (
     Operation("GET", "/v0/tenants/{tenant}", None, O),
     Operation("PATCH", "/v0/tenants/{tenant}", None, O, JSON),
     Operation("DELETE", "/v0/tenants/{tenant}", None, O),
-    Operation("GET", "/v0/oidc_trust", None, O),
-    Operation("POST", "/v0/oidc_trust", None, O, JSON, 201),
-    Operation("GET", "/v0/oidc_trust/{trust}", None, O),
-    Operation("DELETE", "/v0/oidc_trust/{trust}", None, O),
-    Operation("GET", "/v0/tenant/users", None, O),
-    Operation("POST", "/v0/tenant/users", None, O, JSON),
-    Operation("PUT", "/v0/tenant/users/{user_id}", None, O, JSON),
-    Operation("DELETE", "/v0/tenant/users/{user_id}", None, O),
+    Operation("GET", "/v0/oidc_trust", None, A),
+    Operation("POST", "/v0/oidc_trust", None, A, JSON, 201),
+    Operation("GET", "/v0/oidc_trust/{trust}", None, A),
+    Operation("DELETE", "/v0/oidc_trust/{trust}", None, A),
+    Operation("GET", "/v0/tenant/users", None, A),
+    Operation("POST", "/v0/tenant/users", None, A, JSON),
+    Operation("PUT", "/v0/tenant/users/{user_id}", None, A, JSON),
+    Operation("DELETE", "/v0/tenant/users/{user_id}", None, A),
     # programs
     Operation("POST", "/v0/validate_program", programs.validate, W, JSON),
     Operation("POST", f"{P}/diff", programs.diff, W, JSON),

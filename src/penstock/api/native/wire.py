@@ -18,7 +18,7 @@ __all__ = [
     "SecretRequest",
 ]
 
-RoleName = Literal["reader", "writer", "owner"]
+RoleName = Literal["reader", "writer", "admin", "owner"]
 
 
 class Info(msgspec.Struct, frozen=True):

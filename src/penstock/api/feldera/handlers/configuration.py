@@ -4,6 +4,7 @@ import hashlib
 from typing import Any
 
 from penstock import __version__
+from penstock.api.feldera.auth import ROLE_WORDS
 from penstock.api.feldera.editions import edition_name
 from penstock.api.feldera.errors import refuse
 from penstock.api.feldera.handlers.found import NO_CACHE, selector
@@ -12,7 +13,6 @@ from penstock.api.shared.call import Call
 from penstock.api.shared.operation import Answer
 from penstock.kernel.ids import uuid7
 from penstock.kernel.instants import rfc3339, unix_ms
-from penstock.kernel.principal import Role
 
 __all__ = [
     "authentication",
@@ -72,7 +72,7 @@ async def demos(call: Call) -> list[Any]:
 
 async def session(call: Call) -> Answer:
     """Tell a caller who he is."""
-    role = {Role.READER: "read", Role.WRITER: "write", Role.OWNER: "owner"}[call.principal.role]
+    role = ROLE_WORDS[call.principal.role]
     tenant = str(call.scope)
     id = _tenant_id(tenant)
     memberships = [{"tenant_id": id, "name": tenant, "role": role}]

@@ -3,7 +3,7 @@
 import re
 from typing import Any, Final
 
-from penstock.api.feldera.auth import KEY_PREFIX
+from penstock.api.feldera.auth import KEY_PREFIX, ROLE_WORDS
 from penstock.api.feldera.errors import refuse
 from penstock.api.shared.call import Call
 from penstock.api.shared.operation import Answer
@@ -17,7 +17,6 @@ __all__ = ["create", "delete", "get", "list_all"]
 _NAME: Final = re.compile(r"[a-zA-Z0-9_-]+")
 _MAX_NAME: Final = 100
 _ROLES: Final = {"read": Role.READER, "write": Role.WRITER}
-_SCOPES: Final = {Role.READER: ["Read"], Role.WRITER: ["Read", "Write"], Role.OWNER: ["Read", "Write"]}
 
 
 async def list_all(call: Call) -> list[dict[str, Any]]:
@@ -70,6 +69,6 @@ async def _found(call: Call) -> Document[KeyDocument]:
 
 
 def _shown(key: Document[KeyDocument]) -> dict[str, Any]:
-    role = Role(key.body.role)
-    word = {Role.READER: "read", Role.WRITER: "write", Role.OWNER: "owner"}[role]
-    return {"id": key.id, "name": key.name, "role": word, "scopes": _SCOPES[role]}
+    role = key.body.opens_as
+    scopes = ["Read"] if role is Role.READER else ["Read", "Write"]
+    return {"id": key.id, "name": key.name, "role": ROLE_WORDS[role], "scopes": scopes}

@@ -32,5 +32,5 @@ async def revoke(call: Call) -> None:
 
 
 def _project(document: Document[KeyDocument]) -> Key:
-    role = cast(RoleName, Role(document.body.role).name.lower())
+    role = cast(RoleName, document.body.opens_as.name.lower())
     return Key(document.id, document.name or "", role, rfc3339(document.created_at))
