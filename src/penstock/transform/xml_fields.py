@@ -52,7 +52,7 @@ def _path(text: str, property: str, findings: list[Finding], element: str | None
 
     try:
         return etree.XPath(text)
-    except etree.XPathSyntaxError as error:
+    except (etree.XPathSyntaxError, ValueError) as error:
         findings.append(Finding(f"Invalid XPath '{text}': {error}.", None, property, element))
         return None
 

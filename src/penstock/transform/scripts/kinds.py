@@ -35,7 +35,7 @@ def check_javascript(script: str) -> str | None:
     engine.set_time_limit(5)
     try:
         engine.eval(f"(function () {{\n{script}\n}})")
-    except quickjs.JSException as error:
+    except (quickjs.JSException, ValueError) as error:  # a ValueError is about NUL characters
         return str(error).strip().splitlines()[0]
     return None
 
