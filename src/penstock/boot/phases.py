@@ -19,11 +19,13 @@ from penstock.connect.records.datasets import (
     TableSink,
     TableSource,
 )
+from penstock.connect.records.file_arrivals import FileArrivals
 from penstock.connect.records.file_sink import FileSink
 from penstock.connect.records.file_source import FileSource
 from penstock.connect.records.nothing import NothingSink
 from penstock.connect.records.places import Places
 from penstock.connect.records.sheets import SheetSource
+from penstock.connect.records.web_records import WebSink, WebSource
 from penstock.services.phases.kit import PhaseKit
 from penstock.transform.condition import ExpressionCondition, ExpressionPredicates
 
@@ -36,14 +38,16 @@ PHASES = PhaseKit(
         (
             DatabaseSource(),
             FileSource(_PLACES),
+            FileArrivals(_PLACES),
             KeyValueSource(),
             PartitionSource(),
             SheetSource(_PLACES),
             TableSource(),
+            WebSource(),
         )
     ),
     sinks=PhaseKit.by_name(
-        (DatabaseSink(), FileSink(_PLACES), KeyValueSink(), NothingSink(), PartitionSink(), TableSink())
+        (DatabaseSink(), FileSink(_PLACES), KeyValueSink(), NothingSink(), PartitionSink(), TableSink(), WebSink())
     ),
     transforms=TRANSFORMS,
     actions=PhaseKit.by_name(

@@ -26,7 +26,7 @@ from penstock.data.record_schema import SchemaInvalid, parse_schema
 from penstock.ports.records import ReadFailed
 from penstock.ports.transform import MAIN, Described, Finding, Surroundings
 
-__all__ = ["FileSource"]
+__all__ = ["FileOptions", "FileSource"]
 
 _DELIMITERS = {"csv": ",", "tsv": "\t"}
 _DELIMITED = ("csv", "tsv", "delimited")
@@ -37,7 +37,7 @@ _BLOB = pa.schema([pa.field("body", pa.binary(), nullable=False)])
 
 
 @dataclass(frozen=True, slots=True)
-class _Options:
+class FileOptions:
     """A configuration as values."""
 
     path: str
@@ -98,7 +98,7 @@ class FileSource:
         except (ReadFailed, PlaceUnknown, OSError):
             return 0
 
-    def _files(self, options: _Options) -> list[Path]:
+    def _files(self, options: FileOptions) -> list[Path]:
         path = self._places.local(options.path)
         files = list_files(path, recursive=options.recursive, pattern=options.pattern)
         if files is None:
@@ -111,7 +111,7 @@ class FileSource:
         return files
 
     def _detected(
-        self, options: _Options, override: dict[str, pa.DataType], findings: list[Finding]
+        self, options: FileOptions, override: dict[str, pa.DataType], findings: list[Finding]
     ) -> pa.Schema | None:
         if options.form == "text":
             return _TEXT
@@ -128,7 +128,7 @@ class FileSource:
             findings.append(Finding(message, "Mend the path, or specify the schema.", "path"))
             return None
 
-    def _sampled(self, options: _Options, override: dict[str, pa.DataType]) -> pa.Schema | None:
+    def _sampled(self, options: FileOptions, override: dict[str, pa.DataType]) -> pa.Schema | None:
         path = self._places.local(options.path)
         files = list_files(path, recursive=options.recursive, pattern=options.pattern)
         if files is None:
@@ -176,7 +176,7 @@ def _check_form(properties: Mapping[str, str], findings: list[Finding]) -> None:
         findings.append(Finding(message, f"Use one of {', '.join(_FORMATS)}.", "format"))
 
 
-def _options(properties: Mapping[str, str], findings: list[Finding]) -> _Options | None:
+def _options(properties: Mapping[str, str], findings: list[Finding]) -> FileOptions | None:
     form = (properties.get("format") or "text").lower()
     delimiter = properties.get("delimiter") or ""
     if form == "delimited" and not delimiter:
@@ -193,7 +193,7 @@ def _options(properties: Mapping[str, str], findings: list[Finding]) -> _Options
         encoding = check_encoding(properties.get("fileEncoding") or "UTF-8")
     except EncodingUnknown as error:
         findings.append(Finding(f"{error}.", "Use UTF-8 or the name of another encoding.", "fileEncoding"))
-    return _Options(
+    return FileOptions(
         path=(properties.get("path") or "").strip(),
         form=form,
         delimiter=_DELIMITERS.get(
@@ -217,7 +217,7 @@ def _is_on(properties: Mapping[str, str], name: str) -> bool:
     return (properties.get(name) or "").strip().lower() == "true"
 
 
-def _with_path(schema: pa.Schema, options: _Options, is_declared: bool, findings: list[Finding]) -> pa.Schema | None:
+def _with_path(schema: pa.Schema, options: FileOptions, is_declared: bool, findings: list[Finding]) -> pa.Schema | None:
     """Return the schema with the field that takes the path."""
     name = options.path_field
     if name is None:
@@ -241,12 +241,12 @@ def _with_path(schema: pa.Schema, options: _Options, is_declared: bool, findings
     return schema.append(pa.field(name, pa.string(), nullable=False))
 
 
-def _without_path(schema: pa.Schema, options: _Options) -> pa.Schema:
+def _without_path(schema: pa.Schema, options: FileOptions) -> pa.Schema:
     at = schema.get_field_index(options.path_field) if options.path_field else -1
     return schema if at < 0 else schema.remove(at)
 
 
-def _add_path(batch: pa.RecordBatch, file: Path, schema: pa.Schema, options: _Options) -> pa.RecordBatch:
+def _add_path(batch: pa.RecordBatch, file: Path, schema: pa.Schema, options: FileOptions) -> pa.RecordBatch:
     at = schema.get_field_index(options.path_field) if options.path_field else -1
     if at < 0:
         return batch
@@ -256,7 +256,7 @@ def _add_path(batch: pa.RecordBatch, file: Path, schema: pa.Schema, options: _Op
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
-def _read_file(file: Path, options: _Options, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+def _read_file(file: Path, options: FileOptions, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     if options.form in ("parquet", "orc"):
         yield from read_columns(file, options.form, schema)
         return
@@ -282,7 +282,7 @@ def _read_file(file: Path, options: _Options, schema: pa.Schema) -> Iterator[pa.
         raise ReadFailed(f"'{file}' cannot be read: {error}") from None
 
 
-def _sample(file: Path, options: _Options) -> Iterator[str]:
+def _sample(file: Path, options: FileOptions) -> Iterator[str]:
     multiline = options.quoted and options.multiline
     reader = Delimited(pa.schema([]), options.delimiter, options.quoted, options.multiline)
     for block, _ in blocks_of(file, encoding=options.encoding, skip_first_line=False, quoted=multiline):

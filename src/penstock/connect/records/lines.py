@@ -17,7 +17,7 @@ from penstock.data.conversion import ConversionFailed, from_text, print_value
 from penstock.data.record_schema import type_name
 from penstock.ports.records import ReadFailed
 
-__all__ = ["line_array", "parse_json", "parse_lines"]
+__all__ = ["json_records", "line_array", "parse_json", "parse_lines"]
 
 _DIRECT = (pa.bool_(), pa.int32(), pa.int64(), pa.float32(), pa.float64(), pa.string())
 
@@ -58,6 +58,11 @@ def parse_json(block: bytes, schema: pa.Schema, source: str) -> pa.RecordBatch:
     for line in block.split(b"\n"):
         if line.strip():
             rows.append(_object(line, source))
+    return json_records(rows, schema, source)
+
+
+def json_records(rows: list[dict[str, Any]], schema: pa.Schema, source: str) -> pa.RecordBatch:
+    """Return objects as records. Raises: ReadFailed."""
     columns = [_column([_member(row, f) for row in rows], f, source) for f in schema]
     return _checked(pa.table(columns, schema=schema) if columns else pa.table({}), schema, source)
 

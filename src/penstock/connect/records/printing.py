@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from penstock.data.conversion import as_text, print_value
 
-__all__ = ["print_delimited", "print_header", "print_json"]
+__all__ = ["plain_row", "print_delimited", "print_header", "print_json"]
 
 _ESCAPED = r'[\x00-\x1f"\\]'
 
@@ -33,7 +33,7 @@ def print_json(batch: pa.RecordBatch) -> Any:
     for i, (field, column) in enumerate(zip(batch.schema, batch.columns, strict=True)):
         value = _json_values(column)
         if value is None:
-            return b"".join(msgspec.json.encode(_plain_row(row, batch.schema)) + b"\n" for row in batch.to_pylist())
+            return b"".join(msgspec.json.encode(plain_row(row, batch.schema)) + b"\n" for row in batch.to_pylist())
         parts.append(pa.scalar(("{" if i == 0 else ",") + json.dumps(field.name, ensure_ascii=False) + ":"))
         parts.append(value)
     if not parts:
@@ -60,7 +60,8 @@ def _json_values(column: pa.Array) -> pa.Array | None:
     return None
 
 
-def _plain_row(row: dict[str, Any], schema: pa.Schema) -> dict[str, Any]:
+def plain_row(row: dict[str, Any], schema: pa.Schema) -> dict[str, Any]:
+    """Return a record's values as JSON has them."""
     return {field.name: _plain(row[field.name], field.type) for field in schema}
 
 

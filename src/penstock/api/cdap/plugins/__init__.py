@@ -6,12 +6,12 @@ To add a plugin: write its entry in its family's module (or a new one, listed be
 
 from __future__ import annotations
 
-from penstock.api.cdap.plugins import actions, databases, datasets, files, relations, texts, transforms
+from penstock.api.cdap.plugins import actions, databases, datasets, files, http, relations, texts, transforms
 from penstock.api.cdap.plugins.plugin import Does, Plugin, Property, Role
 
 __all__ = ["CATALOGUE", "Does", "Plugin", "Property", "Role", "find_plugin"]
 
-_FAMILIES = (actions, databases, datasets, files, relations, texts, transforms)
+_FAMILIES = (actions, databases, datasets, files, http, relations, texts, transforms)
 
 CATALOGUE: dict[tuple[str, str], Plugin] = {
     (plugin.type, plugin.name): plugin for family in _FAMILIES for plugin in family.PLUGINS

@@ -85,8 +85,27 @@ _TRASH = Plugin(
     "Trash", "batchsink", "core-plugins", Does(Role.SINK, "nothing"), (optional("referenceName"),), "Drops."
 )
 
+_ARRIVALS = Plugin(
+    "File",
+    "streamingsource",
+    "spark-plugins",
+    Does(Role.SOURCE, "file arrivals"),
+    (
+        _REFERENCE,
+        _PATH,
+        *_READING,
+        number(
+            "ignoreThreshold", "Files that are older than this many seconds at the start are left out.", default="60"
+        ),
+        optional("extensions", "Extensions of the files that are read."),
+    ),
+    "Reads files that arrive in a directory.",
+    "io.cdap.plugin.spark.FileStreamingSource",
+)
+
 PLUGINS = (
     _source("File", "core-plugins"),
+    _ARRIVALS,
     _sink("File", "core-plugins"),
     _source("GCSFile", "google-cloud", *_GOOGLE),
     _source("GCS", "google-cloud", *_GOOGLE),
