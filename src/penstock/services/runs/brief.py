@@ -7,6 +7,7 @@ this one asks for things at once: between two of its events lies neither a trans
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections import deque
 from collections.abc import Callable
 from typing import assert_never
@@ -23,6 +24,7 @@ from penstock.kernel.records import Delete, Write
 from penstock.kernel.runs import Event, RunAccepted, RunStarted, StepRecord, TimerFired
 from penstock.ports.intents import IntentLog
 from penstock.services.runs.brief_record import PENDING_KIND, columns_of, encode_steps, insert_brief
+from penstock.services.runs.ledger import Ledger
 from penstock.services.runs.machines import Machine
 from penstock.services.runs.pump import Surroundings
 from penstock.services.runs.record import Run
@@ -41,18 +43,25 @@ class BriefPump:
     """
 
     def __init__(
-        self, run: Run, machine: Machine, around: Surroundings, intents: IntentLog, on_finished: Callable[[str], None]
+        self,
+        run: Run,
+        machine: Machine,
+        around: Surroundings,
+        intents: IntentLog,
+        ledger: Ledger,
+        on_finished: Callable[[str], None],
     ) -> None:
         self.run = run
         self.machine = machine
         self.ended: asyncio.Future[Run] = asyncio.get_running_loop().create_future()
         self._around = around
         self._intents = intents
+        self._ledger = ledger
         self._on_finished = on_finished
         self._waiting: deque[Event] = deque()
         self._is_moving = False
         self._timers: dict[str, asyncio.TimerHandle] = {}
-        self._storing: asyncio.Task[None] | None = None
+        self._is_storing = False
 
     def begin(self, accepted: RunAccepted) -> None:
         """Start it."""
@@ -71,18 +80,16 @@ class BriefPump:
                     self._carry_out(effect)
         finally:
             self._is_moving = False
-        if self.machine.state is not self.run.body.state and self._storing is None:
+        if self.machine.state is not self.run.body.state and not self._is_storing:
             self._show()
             if self.machine.state.is_final:
-                self._storing = asyncio.create_task(self._store())
+                self._store()
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Stop moving."""
         self._waiting.clear()
         for timer in self._timers.values():
             timer.cancel()
-        if self._storing is not None:
-            await asyncio.gather(self._storing, return_exceptions=True)
         if not self.ended.done():
             self.ended.set_exception(WrongState("the server is being stopped"))
             self.ended.exception()  # nobody may be waiting
@@ -93,22 +100,18 @@ class BriefPump:
         body.started_at_us, body.finished_at_us = machine.started_at_us, machine.finished_at_us
         body.outputs = machine.outputs
 
-    async def _store(self) -> None:
+    def _store(self) -> None:
         run, body = self.run, self.run.body
-        at = self._around.clock.now()
-        run.updated_at = at
+        run.updated_at = self._around.clock.now()
         body.done_count, body.step_count = self.machine.counts()
-        if body.keep is Keep.ALL:
-            body.steps = encode_steps(self.machine.steps())
-        else:
-            body.inputs, body.outputs = {}, {}
-            body.steps = encode_steps(_without_values(record) for record in self.machine.steps())
-        try:
-            if writes := self._writes():
-                await self._around.store.commit(*writes)
-        except PenstockError as error:
-            _log.error(LogEvent.RUN_STUCK, run=run.id, exc_info=error)
-            self.ended.set_exception(error)
+        self._is_storing = True
+        self._ledger.write(self._writes(), self._stored)
+
+    def _stored(self, failure: PenstockError | None) -> None:
+        run = self.run
+        if failure is not None:
+            _log.error(LogEvent.RUN_STUCK, run=run.id, exc_info=failure)
+            self.ended.set_exception(failure)
             self.ended.exception()
             return
         self._intents.end(run.id)
@@ -122,8 +125,17 @@ class BriefPump:
         if run.body.durability is Durability.ENDS:
             writes.append(Delete(PENDING_KIND, run.id))
         if run.body.keep is not Keep.NOTHING:
-            writes.append(insert_brief(run, columns_of(run, self.machine.steps())))
+            writes.append(insert_brief(self._kept(), columns_of(run, self.machine.steps())))
         return writes
+
+    def _kept(self) -> Run:
+        """Return the run as it is to be kept; whoever waits for it gets all of it."""
+        run, steps = self.run, self.machine.steps()
+        if run.body.keep is Keep.ALL:
+            run.body.steps = encode_steps(steps)
+            return run
+        outline = encode_steps(_without_values(record) for record in steps)
+        return dataclasses.replace(run, body=msgspec.structs.replace(run.body, inputs={}, outputs={}, steps=outline))
 
     def _carry_out(self, effect: Effect) -> None:
         around, run = self._around, self.run

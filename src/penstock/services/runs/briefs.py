@@ -41,6 +41,7 @@ from penstock.services.runs.brief_record import (
     insert_pending,
     steps_of,
 )
+from penstock.services.runs.ledger import Ledger
 from penstock.services.runs.machines import Plan, check_plan, decode_plan, machine_of, plan_digest
 from penstock.services.runs.pump import Surroundings
 from penstock.services.runs.record import GRAPH_KIND, RUN_KIND, Run, RunBody, read_run
@@ -71,6 +72,7 @@ class BriefRuns:
         self._clock = clock
         self._around = around
         self._intents = intents
+        self._ledger = Ledger(store)
         self._pumps: dict[str, BriefPump] = {}
         self._plans: dict[str, Plan] = {}
         self._hours: set[tuple[str, int]] = set()
@@ -89,8 +91,9 @@ class BriefRuns:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._ledger.close()
         for pump in list(self._pumps.values()):
-            await pump.close()
+            pump.close()
         self._intents.close()
 
     def listen(self, listener: Callable[[Run, tuple[StepRecord, ...]], None]) -> None:
@@ -227,7 +230,7 @@ class BriefRuns:
         return Run(id, submission.scope, None, at, at, body)
 
     def _begin(self, run: Run, plan: Plan) -> BriefPump:
-        pump = BriefPump(run, machine_of(plan), self._around, self._intents, self._finished)
+        pump = BriefPump(run, machine_of(plan), self._around, self._intents, self._ledger, self._finished)
         self._pumps[run.id] = pump
         pump.begin(accepted_of(run, self._clock.now()))
         for listener in self._heralds:
