@@ -23,6 +23,7 @@ from penstock.services.metrics import Metrics
 from penstock.services.phases.service import Phases
 from penstock.services.runs.circuit_steps import CircuitSteps
 from penstock.services.runs.service import Runs
+from penstock.services.runs.stream_steps import StreamSteps
 from penstock.services.runs.submission import Submission
 from penstock.services.secrets import Secrets
 from penstock.services.services import Services
@@ -80,7 +81,8 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         secrets = Secrets(documents, stores.secret)
         metrics = Metrics(store, clock)
         steps = CircuitSteps(stores.work, engine, stores.log_book, metrics, secrets.read)
-        executors = (*stores.executors(secrets.read), steps)
+        streams = StreamSteps(stores.work / "streams", engine, stores.log_book, metrics, secrets.read, max_forks=1000)
+        executors = (*stores.executors(secrets.read), steps, streams)
         runs = Runs(
             store,
             stores.blobs,

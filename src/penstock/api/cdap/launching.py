@@ -82,7 +82,7 @@ def submission_of(
         type=program.type.name,
         program=program.name,
         arguments=msgspec.json.encode(shown).decode(),
-        phases=list(ready.lowered.phases),
+        phases=list(ready.lowered.phases) if program.name == BATCH else [],
         started_by=started_by,
     )
     return Submission(

@@ -20,6 +20,7 @@ import pyarrow as pa
 from penstock.data.record_schema import schema_json
 from penstock.kernel.flows import Flow, StageRole, decode_flow
 from penstock.ports.action import ActionFailed
+from penstock.ports.records import Sized
 from penstock.ports.transform import Finding, Surroundings
 from penstock.services.circuits.link import Kind, pack, receive_blocking
 from penstock.services.phases.counting import Counting
@@ -146,6 +147,8 @@ def _run(arguments: Mapping[str, Any], kit: PhaseKit, teller: _Teller) -> dict[s
     stored = {s.type: spool.schema(s.type) for s in flow.stages if s.role is StageRole.LOAD}
     planned = plan_flow(flow, kit, stored)
     _refuse_faults(planned)
+    if arguments.get("skips_empty") and not _has_input(flow, kit):
+        return {"counts": {}, "tracers": None}
     counting = Counting(lambda counts: teller.event("counts", counts))
     tracers = Tracers(flow.preview_rows) if flow.preview_rows is not None else None
 
@@ -157,6 +160,12 @@ def _run(arguments: Mapping[str, Any], kit: PhaseKit, teller: _Teller) -> dict[s
     finally:
         counting.tell(is_last=True)
     return {"counts": counting.all(), "tracers": tracers.kept if tracers is not None else None}
+
+
+def _has_input(flow: Flow, kit: PhaseKit) -> bool:
+    sources = [stage for stage in flow.stages if stage.role is StageRole.SOURCE]
+    kinds = [(kit.sources[stage.type], stage.properties) for stage in sources]
+    return any(kind.size_bytes(properties) if isinstance(kind, Sized) else True for kind, properties in kinds)
 
 
 def _refuse_faults(planned: Planned) -> None:

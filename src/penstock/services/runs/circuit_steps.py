@@ -38,9 +38,10 @@ from penstock.services.phases.expansion import Expansion, ExpansionFailed
 from penstock.services.phases.service import Errands
 from penstock.services.runs.step_values import StepValues
 
-__all__ = ["CircuitSteps"]
+__all__ = ["MAKING", "CircuitSteps", "begin", "failure_of", "remove_made"]
 
-_MAKING = "making"
+MAKING = "making"
+"""Where it is noted what a step is making: it goes if the step does not end well."""
 _METHODS = {"flow": "run", "action": "act", "condition": "decide"}
 
 
@@ -95,9 +96,9 @@ class CircuitSteps:
     async def attach(self, task: Task) -> bool:
         """Say that what was under way is lost: its process ended with the server."""
         folder = self._folder(task)
-        if not await asyncio.to_thread((folder / _MAKING).exists):
+        if not await asyncio.to_thread((folder / MAKING).exists):
             return False
-        await asyncio.to_thread(_remove_made, folder)
+        await asyncio.to_thread(remove_made, folder)
         message = "the step was lost: the server went down while it ran; nothing that it wrote is visible"
         self._log(task, "ERROR", "-", message)
         if self._observer:
@@ -140,7 +141,7 @@ class CircuitSteps:
             # Nobody waits for the outcome of what was cancelled; what it was making goes all the same. If it is the
             # server that closes, the note stays, and tells the next one that the step was begun.
             if attempt.reason is not None:
-                await asyncio.shield(asyncio.to_thread(_remove_made, self._folder(task)))
+                await asyncio.shield(asyncio.to_thread(remove_made, self._folder(task)))
             raise
         if isinstance(outcome, Failure):
             self._log(task, "ERROR", "-", outcome.message)
@@ -150,7 +151,7 @@ class CircuitSteps:
     async def _carry_out(self, task: Task) -> Result | Failure:
         folder = self._folder(task)
         try:
-            await asyncio.to_thread(_begin, folder)
+            await asyncio.to_thread(begin, folder)
             spec = self._spec(task)
             request = await self._request(task, spec, folder)
         except (ExprFailed, ExpansionFailed) as error:
@@ -175,13 +176,13 @@ class CircuitSteps:
         try:
             answer = await errand.call(method, request)
         except ErrandFailed as error:
-            await asyncio.to_thread(_remove_made, folder)
+            await asyncio.to_thread(remove_made, folder)
             await self._metrics.settle(task.run)
-            return _failure(error)
+            return failure_of(error)
         if method == "run":
             self._metrics.observe(task.run, _metrics(answer["counts"]))
             await self._metrics.settle(task.run)
-        await asyncio.to_thread((folder / _MAKING).unlink, True)
+        await asyncio.to_thread((folder / MAKING).unlink, True)
         return Result(_outputs(method, answer))
 
     def _spec(self, task: Task) -> dict[str, Any]:
@@ -234,8 +235,8 @@ class CircuitSteps:
         elif name == "log":
             level, stage, message = value
             self._log(task, level, stage, message)
-        elif name == _MAKING:
-            with (folder / _MAKING).open("a") as noted:
+        elif name == MAKING:
+            with (folder / MAKING).open("a") as noted:
                 noted.write(f"{value}\n")
 
     def _log(self, task: Task, level: str, stage: str, message: str) -> None:
@@ -249,14 +250,15 @@ class CircuitSteps:
         return self._directory / task.run / task.attempt.replace("/", "%2F")
 
 
-def _begin(folder: Path) -> None:
+def begin(folder: Path) -> None:
+    """Note that a step was begun, and nothing yet of what it makes."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / _MAKING).touch()
+    (folder / MAKING).touch()
 
 
-def _remove_made(folder: Path) -> None:
+def remove_made(folder: Path) -> None:
     """Remove what a process that is gone was making."""
-    noted = folder / _MAKING
+    noted = folder / MAKING
     if not noted.exists():
         return
     for line in noted.read_text().splitlines():
@@ -268,7 +270,8 @@ def _remove_made(folder: Path) -> None:
     noted.unlink(missing_ok=True)
 
 
-def _failure(error: ErrandFailed) -> Failure:
+def failure_of(error: ErrandFailed) -> Failure:
+    """Return how a step failed whose fork refused, or ended."""
     if error.code == "Ended":
         return Failure(Cause.ERRORED, f"{error.message}; nothing that it wrote is visible")
     stage = error.details.get("stage") if isinstance(error.details, dict) else None

@@ -61,11 +61,13 @@ def _step(pipeline: Pipeline, unit: Unit, units: list[Unit], preview_rows: int |
     else:
         flow = Flow(_flow_stages(pipeline, unit), preview_rows=preview_rows)
         members |= {"do": Literal("flow"), "flow": Literal(msgspec.to_builtins(flow))}
+        if pipeline.is_streaming and preview_rows is None:
+            members["every_s"] = Literal(pipeline.interval_s)
         outputs = ("statistics", "tracers")
         kind = "phase"
     return Step(
         name=_step_name(unit.name),
-        work=Job("circuit", ObjectOf(members), outputs),
+        work=Job("stream" if "every_s" in members else "circuit", ObjectOf(members), outputs),
         after=tuple(After(_step_name(other), SUCCEEDED) for other in unit.after),
         guard=_guard(unit),
         inputs={

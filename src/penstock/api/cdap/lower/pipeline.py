@@ -6,6 +6,7 @@ matter, only the shape is checked here; `structure` checks the rules.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -41,7 +42,8 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """What a config means. engine: `spark` or `mapreduce`. is_streaming: made of the other app artifact."""
+    """What a config means. engine: `spark` or `mapreduce`. is_streaming: made of the other app artifact; then a phase
+    begins every `interval_s` seconds."""
 
     stages: tuple[Stage, ...]
     connections: tuple[Connection, ...]
@@ -49,6 +51,7 @@ class Pipeline:
     engine: str = "mapreduce"
     preview_rows: int = 100
     is_streaming: bool = False
+    interval_s: float = 60.0
 
     def stage(self, name: str) -> Stage | None:
         """Return a stage by name."""
@@ -65,6 +68,7 @@ def read_pipeline(config: Mapping[str, Any], *, is_streaming: bool = False) -> P
     connections = [_connection(item, failures) for item in _list(config.get("connections"), "connections", failures)]
     actions = config.get("postActions") or config.get("actions")
     after = [read_stage(item, failures) for item in _list(actions, "postActions", failures)]
+    interval_s = _interval_s(config.get("batchInterval"), failures) if is_streaming else 60.0
     if failures:
         raise PipelineInvalid(failures)
     return Pipeline(
@@ -74,7 +78,17 @@ def read_pipeline(config: Mapping[str, Any], *, is_streaming: bool = False) -> P
         engine=str(config.get("engine") or "mapreduce").lower(),
         preview_rows=_number(config.get("numOfRecordsPreview"), 100),
         is_streaming=is_streaming,
+        interval_s=interval_s,
     )
+
+
+def _interval_s(value: Any, failures: list[Failure]) -> float:
+    """Read an interval such as `10s`, `1m`, `2h`; a minute if there is none."""
+    found = re.fullmatch(r"\s*(\d+)\s*(ms|s|m|h|d)?\s*", str(value if value is not None else "1m"))
+    if found is None or not int(found[1]):
+        failures.append(failure_of(None, f"Invalid batch interval '{value}'.", "Write it as 10s, 1m or 1h."))
+        return 60.0
+    return int(found[1]) * {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}[found[2] or "s"]
 
 
 def read_stage(raw: Any, failures: list[Failure]) -> Stage | None:
