@@ -50,6 +50,7 @@ class Session:
             stderr=subprocess.DEVNULL,
             env={"PATH": os.defpath, "TZ": "UTC"},
             close_fds=True,
+            cwd="/",
         )
         start = {
             "language": language,

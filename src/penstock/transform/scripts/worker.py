@@ -3,7 +3,8 @@
 It reads messages from standard input and writes messages to standard output: four bytes of length, then JSON. The
 first message says which language, the script and what it may know; each other one has records. Answers are `log`
 messages while the script runs, then one `done`, or one `failed`. Its limits: memory, processor time per record, no
-files to write, no network where the kernel lets it do without, and it dies with whoever started it.
+files to write; where the kernel can tell, no network, no programs, and no files to read but the system's and Python's.
+It dies with whoever started it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import contextlib
 import ctypes
 import json
 import os
+import re
 import resource
 import signal
 import struct
@@ -25,6 +27,9 @@ CLONE_NEWUSER = 0x10000000
 CLONE_NEWNET = 0x40000000
 PR_SET_PDEATHSIG = 1
 PR_SET_NO_NEW_PRIVS = 38
+LANDLOCK_CREATE_RULESET, LANDLOCK_ADD_RULE, LANDLOCK_RESTRICT_SELF = 444, 445, 446
+READ_FILES, ALL_RIGHTS = 0b1100, (0x1FFF, 0x3FFF, 0x7FFF)
+"""Rights over files of Landlock: to read; all there are in its versions 1, 2 and from 3 on. Source: landlock(7)."""
 
 Message = dict[str, Any]
 
@@ -57,6 +62,7 @@ def confine(memory_bytes: int) -> None:
         libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
         libc.unshare(CLONE_NEWUSER | CLONE_NEWNET)
+        _forbid_files(libc)
     for limit, value in (
         (resource.RLIMIT_AS, memory_bytes),
         (resource.RLIMIT_FSIZE, 0),
@@ -65,6 +71,26 @@ def confine(memory_bytes: int) -> None:
     ):
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(limit, (value, value))
+
+
+def _forbid_files(libc: Any) -> None:
+    """Let the process read files of the system and of Python, and nothing else."""
+    version = libc.syscall(LANDLOCK_CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(1))
+    if version < 1:
+        return
+    rights = ctypes.c_uint64(ALL_RIGHTS[min(version, 3) - 1])
+    rules = libc.syscall(LANDLOCK_CREATE_RULESET, ctypes.byref(rights), ctypes.c_size_t(8), ctypes.c_uint32(0))
+    if rules < 0:
+        return
+    prefixes = {sys.prefix, sys.base_prefix, sys.exec_prefix, "/usr", "/lib", "/lib64", "/dev/urandom", "/dev/null"}
+    for path in {os.path.realpath(path) for path in (*prefixes, *sys.path) if os.path.exists(path)}:
+        granted = READ_FILES if os.path.isdir(path) else READ_FILES & 0b0100
+        place = os.open(path, os.O_PATH | os.O_CLOEXEC)
+        beneath = struct.pack("=Qi", granted, place)
+        libc.syscall(LANDLOCK_ADD_RULE, rules, 1, beneath, ctypes.c_uint32(0))
+        os.close(place)
+    libc.syscall(LANDLOCK_RESTRICT_SELF, rules, ctypes.c_uint32(0))
+    os.close(rules)
 
 
 class Results:
@@ -410,6 +436,8 @@ class JavaScriptEngine:
                 text = "the script has not finished a record within its time; it may loop for ever"
             elif "out of memory" in text:
                 text = "the script needs more memory than it may have"
+            elif found := re.search(r"<input>:(\d+)", text):
+                text = f"{text.splitlines()[0].strip()} (line {found[1]} of the script)"
             raise ScriptFailed(text) from None
 
     def run(self, record: Any) -> None:
