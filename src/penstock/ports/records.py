@@ -3,7 +3,7 @@
 A sink makes nothing visible until it is committed. Both are described like transforms (`ports.transform`): all
 findings at once, schema as far as it is known. They run in the engine's processes only.
 
-Contract suite: `tests/contracts/records.py`. Adapters: `connect/records`, by name in `boot/phases.py`.
+Adapters: `connect/records`, by name in `boot/phases.py`.
 """
 
 from __future__ import annotations
