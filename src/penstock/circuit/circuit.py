@@ -88,7 +88,8 @@ class Circuit:
         A change holds no row both added and taken away (strings that are only carried count by their codes); a row
         that is added twice may stand in it twice.
 
-        now_micros: the clock's new time (epoch microseconds), where the program uses it.
+        now_micros: the clock's new time (epoch microseconds), where the program uses it; one that lies before the last
+        is not followed, since time that has passed is forgotten.
         Raises: EvaluationError if an expression has no value; the circuit is of no use afterwards.
         """
         self.collector.advance()
@@ -98,7 +99,7 @@ class Circuit:
         """Do the same without freeing what nobody holds: as a part of another circuit's step."""
         deltas: list[Delta | None] = [None] * len(self.operators)
         given: dict[int, Batch] = {self.inputs[name]: batch for name, batch in inputs.items() if name != CLOCK}
-        if now_micros is not None and self.uses_clock and now_micros != self._now:
+        if now_micros is not None and self.uses_clock and (self._now is None or now_micros > self._now):
             given[self.inputs[CLOCK]] = self._clock_change(now_micros)
         first = self.steps == 0
         ran: list[Wired] = []

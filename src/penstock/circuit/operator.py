@@ -30,6 +30,9 @@ class Stateful(Protocol):
 
     def __len__(self) -> int: ...
 
+    @property
+    def size_bytes(self) -> int: ...
+
 
 @dataclass(slots=True)
 class Keyed:

@@ -111,6 +111,11 @@ class OrderedRows:
     def __len__(self) -> int:
         return len(self._records)
 
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of state in use."""
+        return self._records.size_bytes
+
     def add(self, batch: Batch, words: Words) -> None:
         """Add weights of n rows. words: (n,) int64, where they stand."""
         rows = self._layout.pack(batch.columns, len(batch))

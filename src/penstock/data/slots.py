@@ -72,6 +72,11 @@ class Slots:
     headed = False
 
     @property
+    def size_bytes(self) -> int:
+        """Bytes of slots that are in use."""
+        return int(self.meta[COUNT]) * self._width * 8
+
+    @property
     def filled(self) -> Rows:
         """Return the lines of all slots ever taken."""
         return self.lines[: int(self.meta[COUNT])]

@@ -111,6 +111,11 @@ class Contents:
     def __len__(self) -> int:
         return len(self.records)
 
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of state in use."""
+        return self.records.size_bytes
+
     def add(self, batch: Batch) -> tuple[Words, Words]:
         """Add a batch; returns each row's weight before and after it was added, rows taken one after the other."""
         return self.add_rows(self.layout.pack(batch.columns, len(batch)), batch.weights)

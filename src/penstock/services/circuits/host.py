@@ -401,6 +401,7 @@ class Host:
                     "rows_out": wired.rows_out,
                     "time_ns": wired.time_ns,
                     "state_rows": rows,
+                    "state_bytes": sum(part.size_bytes for part in wired.operator.parts().values()),
                 }
             )
         steps = self.stepper.completed_steps
