@@ -111,7 +111,8 @@ class Durability(StrEnum):
 
     EVENT: each event before it takes effect. JOURNAL: all events together, when the run ends. ENDS: the run when it is
     accepted and what came of it when it has ended, without its events; a crash in between has it begin anew. END: what
-    came of it when it has ended; a crash before leaves a failed run behind.
+    came of it, shortly after it has ended; until then it survives the end of the process but not that of the machine,
+    and a crash before leaves a failed run behind.
     """
 
     EVENT = "event"

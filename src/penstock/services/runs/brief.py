@@ -23,7 +23,7 @@ from penstock.kernel.policies import Durability, Keep
 from penstock.kernel.records import Delete, Write
 from penstock.kernel.runs import Event, RunAccepted, RunStarted, StepRecord, TimerFired
 from penstock.ports.intents import IntentLog
-from penstock.services.runs.brief_record import PENDING_KIND, columns_of, encode_steps, insert_brief
+from penstock.services.runs.brief_record import PENDING_KIND, columns_of, encode_pending, encode_steps, insert_brief
 from penstock.services.runs.ledger import Ledger
 from penstock.services.runs.machines import Machine
 from penstock.services.runs.pump import Surroundings
@@ -38,8 +38,9 @@ class BriefPump:
     """Moves one run.
 
     Attributes:
-        run: as it is, ahead of the store. machine: its state. ended: done when the run's end is stored.
-        on_finished: told then.
+        run: as it is, ahead of the store. machine: its state.
+        answered: done when the run has ended and that survives the death of this process.
+        ended: done when that is in the store; on_finished is told then.
     """
 
     def __init__(
@@ -53,7 +54,9 @@ class BriefPump:
     ) -> None:
         self.run = run
         self.machine = machine
-        self.ended: asyncio.Future[Run] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        self.answered: asyncio.Future[Run] = loop.create_future()
+        self.ended: asyncio.Future[Run] = loop.create_future()
         self._around = around
         self._intents = intents
         self._ledger = ledger
@@ -90,9 +93,10 @@ class BriefPump:
         self._waiting.clear()
         for timer in self._timers.values():
             timer.cancel()
-        if not self.ended.done():
-            self.ended.set_exception(WrongState("the server is being stopped"))
-            self.ended.exception()  # nobody may be waiting
+        for future in (self.answered, self.ended):
+            if not future.done():
+                future.set_exception(WrongState("the server is being stopped"))
+                future.exception()  # nobody may be waiting
 
     def _show(self) -> None:
         body, machine = self.run.body, self.machine
@@ -105,28 +109,39 @@ class BriefPump:
         run.updated_at = self._around.clock.now()
         body.done_count, body.step_count = self.machine.counts()
         self._is_storing = True
-        self._ledger.write(self._writes(), self._stored)
+        writes, kept = self._writes()
+        if body.durability is Durability.END:
+            if kept is not None:
+                self._intents.begin(run.id, encode_pending(kept))
+            self.answered.set_result(run)
+        self._ledger.write(writes, self._stored)
 
     def _stored(self, failure: PenstockError | None) -> None:
         run = self.run
         if failure is not None:
             _log.error(LogEvent.RUN_STUCK, run=run.id, exc_info=failure)
-            self.ended.set_exception(failure)
-            self.ended.exception()
+            for future in (self.answered, self.ended):
+                if not future.done():
+                    future.set_exception(failure)
+                    future.exception()
             return
         self._intents.end(run.id)
-        if not self.ended.done():
-            self.ended.set_result(run)
+        for future in (self.answered, self.ended):
+            if not future.done():
+                future.set_result(run)
         self._on_finished(run.id)
 
-    def _writes(self) -> list[Write]:
+    def _writes(self) -> tuple[list[Write], Run | None]:
+        """Return what is to be written, and the run as it is kept, if it is."""
         run = self.run
         writes: list[Write] = []
         if run.body.durability is Durability.ENDS:
             writes.append(Delete(PENDING_KIND, run.id))
-        if run.body.keep is not Keep.NOTHING:
-            writes.append(insert_brief(self._kept(), columns_of(run, self.machine.steps())))
-        return writes
+        if run.body.keep is Keep.NOTHING:
+            return writes, None
+        kept = self._kept()
+        writes.append(insert_brief(kept, columns_of(run, self.machine.steps())))
+        return writes, kept
 
     def _kept(self) -> Run:
         """Return the run as it is to be kept; whoever waits for it gets all of it."""

@@ -1,8 +1,9 @@
 """Runs that are written as a whole: requests that somebody waits for, and batches of them.
 
-Two durabilities. `END`: nothing is written before the run has ended, but for a note in the log of intents; if the
-server is killed meanwhile, the run is found there and has failed. `ENDS`: the run is on disk before it is accepted, all
-of a batch in one transaction; if the server is killed, it begins anew. Either way one row is left at the end.
+Two durabilities. `END`: that the run begins, and what came of it, is noted in the log of intents, which survives the
+death of this process; then it is answered, and stored with others. If the server is killed, a run that is found there
+without an end has failed. `ENDS`: the run is on disk before it is accepted, all of a batch in one transaction; if the
+server is killed, it begins anew. Either way one row is left at the end.
 """
 
 from __future__ import annotations
@@ -111,12 +112,12 @@ class BriefRuns:
         return whole_id(unix_us(self._clock.now()) // 1000, os.urandom(10))
 
     async def submit_and_wait(self, submission: Submission) -> Run:
-        """Run something and return it when it has ended and is stored. Durability `END`. Raises: Invalid."""
+        """Run something and return it when it has ended. Durability `END`. Raises: Invalid."""
         pump = await self.begin(submission)
-        return await asyncio.shield(pump.ended)
+        return await asyncio.shield(pump.answered)
 
     async def begin(self, submission: Submission) -> BriefPump:
-        """Begin a run with durability `END`; its future `ended` gives what came of it. Raises: Invalid."""
+        """Begin a run with durability `END`; its future `answered` gives what came of it. Raises: Invalid."""
         run = await self._make(submission, Durability.END)
         self._intents.begin(run.id, encode_pending(run))
         return self._begin(run, submission.graph)
@@ -145,6 +146,10 @@ class BriefRuns:
             pump.deliver(event)
 
     # Looking.
+
+    async def settled(self) -> None:
+        """Return when all runs that have ended are in the store, where lists are read from."""
+        await self._ledger.settled()
 
     def is_open(self, run_id: str) -> bool:
         """Tell whether a run is under way."""
@@ -262,9 +267,11 @@ class BriefRuns:
     async def _bury(self) -> None:
         for id, body in self._intents.left().items():
             try:
-                run = cut_off(decode_pending(body), self._clock.now())
+                run = decode_pending(body)
+                if not run.state.is_final:
+                    run = cut_off(run, self._clock.now())
                 if run.body.keep is not Keep.NOTHING:
-                    await self._store.commit(insert_brief(run, columns_of(run, ())))
+                    await self._store.commit(insert_brief(run, columns_of(run, steps_of(run))))
             except (AlreadyExists, msgspec.DecodeError, msgspec.ValidationError):
                 pass  # it had ended, and only the note of that is missing
             self._intents.end(id)

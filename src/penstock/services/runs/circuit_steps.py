@@ -27,7 +27,7 @@ from penstock.kernel.expr import evaluate
 from penstock.kernel.functions import ExprFailed
 from penstock.kernel.graph import Job
 from penstock.kernel.policies import Cause
-from penstock.kernel.runs import Failure, Result
+from penstock.kernel.runs import Failure, Result, RunState
 from penstock.kernel.values import Absent, Value
 from penstock.ports.executor import Observer, ReadSecret, Task
 from penstock.ports.logbook import LogBook, LogLine
@@ -81,6 +81,7 @@ class CircuitSteps:
         self._room = asyncio.Semaphore(max_forks)
         self._attempts: dict[tuple[str, str], _Attempt] = {}
         self._observer: Observer | None = None
+        self._sweeping: set[asyncio.Task[None]] = set()
 
     async def open(self, observer: Observer) -> None:
         """Get ready; the warm process is started with the first step."""
@@ -117,8 +118,14 @@ class CircuitSteps:
         """Forget an attempt whose end is stored."""
         self._attempts.pop((run, attempt), None)
 
+    def run_ended(self, run: str, state: RunState) -> None:
+        """Remove what phases of a run left for each other: it has ended, and nobody reads it any more."""
+        sweeping = asyncio.create_task(asyncio.to_thread(shutil.rmtree, self._directory / run, True))
+        self._sweeping.add(sweeping)
+        sweeping.add_done_callback(self._sweeping.discard)
+
     async def forget(self, run: str) -> None:
-        """Remove what phases of a run left for each other."""
+        """Remove what is left of a run."""
         if not any(key[0] == run for key in self._attempts):
             await asyncio.to_thread(shutil.rmtree, self._directory / run, ignore_errors=True)
 
@@ -128,7 +135,7 @@ class CircuitSteps:
         runners = [attempt.runner for attempt in self._attempts.values() if attempt.runner]
         for runner in runners:
             runner.cancel()
-        await asyncio.gather(*runners, return_exceptions=True)
+        await asyncio.gather(*runners, *self._sweeping, return_exceptions=True)
 
     # One attempt.
 

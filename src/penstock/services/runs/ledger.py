@@ -29,6 +29,14 @@ class Ledger:
         if self._task is None:
             self._task = asyncio.create_task(self._drain())
 
+    async def settled(self) -> None:
+        """Return when everything that has been taken in so far is written, or could not be."""
+        if self._task is None:
+            return
+        written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.write((), lambda failure: None if written.done() else written.set_result(None))
+        await written
+
     async def close(self) -> None:
         """Return when everything is written."""
         if self._task is not None:

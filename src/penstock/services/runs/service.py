@@ -233,12 +233,14 @@ class Runs:
     ) -> RunPage:
         """Return one page of runs. Columns: `state`, `title`, `origin`, `group`, `started_at`, `finished_at`,
         `scheduled_at` (microseconds since 1970), and those of the submitter."""
+        await self._brief.settled()
         query = Query(RUN_KIND, scope, where or AllOf(), order or Order(), limit, after, offset)
         page = await self._store.select(query)
         return RunPage(tuple(read_run(record) for record in page.records), page.next)
 
     async def count(self, scope: Scope, where: Predicate | None = None) -> int:
         """Return how many runs satisfy a predicate."""
+        await self._brief.settled()
         return await self._store.count(Query(RUN_KIND, scope, where or AllOf()))
 
     async def steps(self, run_id: str) -> tuple[StepRecord, ...]:

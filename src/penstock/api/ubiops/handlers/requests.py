@@ -59,7 +59,7 @@ async def create(call: Call, body: bytes) -> Shown:
     """Make a request and answer with what came of it; a request that failed is no error."""
     target = await served(call)
     pump = await call.services.runs.brief.begin(_submission(call, target, body))
-    run = await asyncio.shield(pump.ended)
+    run = await asyncio.shield(pump.answered)
     return shown.created(view(run, tuple(pump.machine.steps())))
 
 
@@ -196,11 +196,11 @@ async def _updates(call: Call, submission: Submission) -> AsyncGenerator[bytes, 
     assert submission.id is not None, "a request has its id before it begins"
     with closing(call.services.serving.updates(submission.id)) as updates:
         pump: BriefPump = await call.services.runs.brief.begin(submission)
-        pump.ended.add_done_callback(lambda _: updates.end())
+        pump.answered.add_done_callback(lambda _: updates.end())
         async for text in updates:
             # One line for each line of the text: a line break would end the event.
             yield b"".join(b"data:%s\n" % line.encode() for line in text.split("\n")) + b"\n"
-        run = await asyncio.shield(pump.ended)
+        run = await asyncio.shield(pump.answered)
         yield msgspec.json.encode(shown.created(view(run, tuple(pump.machine.steps())))) + b"\n"
 
 
