@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from penstock import __version__
-from penstock.cli import demo_app, etl_app, runs_app, serving_app
+from penstock.cli import demo_app, etl_app, runs_app, serving_app, sql_app
 
 __all__ = ["main"]
 
@@ -83,18 +83,7 @@ def _serve(
     )
 
 
-_sql = typer.Typer(help="Look at SQL programs without a server.", no_args_is_help=True)
-app.add_typer(_sql, name="sql")
-
-
-@_sql.command("explain")
-def _explain(file: Annotated[Path, typer.Argument(help="File with the program's text.")]) -> None:
-    """Print the plan of every view of a program, and the operators of its circuit."""
-    from penstock.cli.sql import explain
-
-    explain(file)
-
-
+app.add_typer(sql_app.sql, name="sql")
 app.add_typer(runs_app.runs, name="runs")
 app.add_typer(runs_app.why, name="why")
 app.add_typer(demo_app.demo, name="demo")
