@@ -14,11 +14,12 @@ from penstock.sql.binder.decorrelate import is_free
 from penstock.sql.binder.expressions import BindQuery, Expressions
 from penstock.sql.binder.names import Frame, Scope, Visible, scope_of
 from penstock.sql.binder.shape import one_row, where
-from penstock.sql.binder.slots import SLOT, Slots
+from penstock.sql.binder.slots import SLOT, Slots, SubquerySlot
 from penstock.sql.binder.special import both, present
 from penstock.sql.binder.subqueries import lateral
 from penstock.sql.diagnostics import NotSupported, SqlError
 from penstock.sql.parser.ast import (
+    Apply,
     Constant,
     DerivedTable,
     Expression,
@@ -127,7 +128,43 @@ class Sources:
             return asof_join(self.expressions(scope), item, left, right, schema), scope
         if item.using or item.natural:
             return self._using(item, left, left_scope, right, right_scope, scope)
+        if item.on is not None and item.kind in ("left", "right"):
+            item, left, right = self._asked_first(item, (left, left_scope), (right, right_scope), scope)
         return self._on(item, left, right, scope), self._visible(item, left_scope, scope)
+
+    def _asked_first(
+        self, item: JoinRef, left: tuple[Node, Scope], right: tuple[Node, Scope], scope: Scope
+    ) -> tuple[JoinRef, Node, Node]:
+        """Filter the padded side of an outer join by the conditions with subqueries that ask for its columns only."""
+        assert item.on is not None
+        nodes = {"left": left[0], "right": right[0]}
+        padded, own = ("right", right[1]) if item.kind == "left" else ("left", left[1])
+        split = len(left[0].schema)
+        rest: list[Expression] = []
+        for part in _and_parts(item.on):
+            used = self._reads(part, scope)
+            mine = used is not None and all((i >= split) == (padded == "right") for i in used)
+            if mine:
+                nodes[padded] = self.filter(nodes[padded], own, part)
+            else:
+                rest.append(part)
+        condition = rest[0] if rest else Constant("boolean", "TRUE", item.on.span)
+        for part in rest[1:]:
+            condition = Apply("AND", (condition, part), item.on.span)
+        return replace(item, on=condition), nodes["left"], nodes["right"]
+
+    def _reads(self, part: Expression, scope: Scope) -> set[int] | None:
+        """Return the columns that a condition with subqueries reads; None for one without."""
+        slots = Slots()
+        condition = Expressions(self.catalog, scope, slots, self.bind_query).condition(part, "ON")
+        subqueries = [s for s in slots.items if isinstance(s, SubquerySlot)]
+        if not subqueries or len(subqueries) < len(slots.items):
+            return None
+        used = {i for i in columns_of(condition) if i < SLOT}
+        for slot in subqueries:
+            for expr in (*slot.operands, *slot.frame.variables):
+                used |= {i for i in columns_of(expr) if i < SLOT}
+        return used
 
     def _visible(self, item: JoinRef, left_scope: Scope, scope: Scope) -> Scope:
         if item.kind in ("semi", "anti"):
@@ -321,6 +358,12 @@ def split_condition(condition: Expr, split: int, width: int) -> tuple[tuple[Join
         else:
             keys.append(key)
     return tuple(keys), both(rest) if rest else None
+
+
+def _and_parts(condition: Expression) -> list[Expression]:
+    if isinstance(condition, Apply) and condition.name == "AND":
+        return [p for a in condition.args for p in _and_parts(a)]
+    return [condition]
 
 
 def _joined_schema(left: Node, right: Node, kind: str) -> tuple[Field, ...]:
