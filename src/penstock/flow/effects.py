@@ -1,8 +1,11 @@
-"""What the machine asks for. Asking twice is harmless: attempts, timers and cache entries are named."""
+"""What the machine asks for. Asking twice is harmless: attempts, timers and cache entries are named.
+
+Structs and not frozen dataclasses: short runs make many, and these are made at once instead of field by field.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import msgspec
 
 from penstock.kernel.graph import Command, Job
 from penstock.kernel.policies import Placement
@@ -12,8 +15,7 @@ from penstock.kernel.values import Value
 __all__ = ["Cancel", "ClearTimer", "Effect", "Finish", "Launch", "LookUpCache", "SetTimer", "StoreInCache"]
 
 
-@dataclass(frozen=True, slots=True)
-class Launch:
+class Launch(msgspec.Struct, frozen=True):
     """Have an executor begin an attempt. Answered by AttemptStarted and AttemptFinished."""
 
     path: str
@@ -23,11 +25,10 @@ class Launch:
     artifacts: dict[str, Value]
     facts: dict[str, Value]
     placement: Placement | None = None
-    labels: dict[str, Value] = field(default_factory=dict)
+    labels: dict[str, Value] = msgspec.field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Cancel:
+class Cancel(msgspec.Struct, frozen=True):
     """Have an attempt stop. No answer is waited for."""
 
     attempt: str
@@ -35,8 +36,7 @@ class Cancel:
     grace_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class LookUpCache:
+class LookUpCache(msgspec.Struct, frozen=True):
     """Ask for outputs under a key. Answered by CacheAnswered."""
 
     path: str
@@ -45,8 +45,7 @@ class LookUpCache:
     max_age_s: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class StoreInCache:
+class StoreInCache(msgspec.Struct, frozen=True):
     """Keep a step's outputs under its key."""
 
     path: str
@@ -56,23 +55,20 @@ class StoreInCache:
     artifacts: dict[str, Value]
 
 
-@dataclass(frozen=True, slots=True)
-class SetTimer:
+class SetTimer(msgspec.Struct, frozen=True):
     """Answer with TimerFired at that time, in microseconds since 1970."""
 
     timer: str
     at_us: int
 
 
-@dataclass(frozen=True, slots=True)
-class ClearTimer:
+class ClearTimer(msgspec.Struct, frozen=True):
     """The answer is not wanted any more."""
 
     timer: str
 
 
-@dataclass(frozen=True, slots=True)
-class Finish:
+class Finish(msgspec.Struct, frozen=True):
     """The run has ended."""
 
     state: RunState

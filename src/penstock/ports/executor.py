@@ -10,8 +10,9 @@ Contract suite: `tests/contracts/executor.py`. Reference implementation: `execut
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Protocol
+
+import msgspec
 
 from penstock.kernel.graph import Command, Job
 from penstock.kernel.policies import Placement
@@ -25,8 +26,7 @@ ReadSecret = Callable[[Scope, str], Awaitable[str | None]]
 """Gives the text of a scope's secret, or None if there is none of that name. What it gives is written nowhere."""
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(msgspec.Struct, frozen=True):
     """One attempt's work.
 
     Attributes:
@@ -40,11 +40,11 @@ class Task:
     attempt: str
     work: Command | Job
     scope: Scope = DEFAULT_SCOPE
-    inputs: Mapping[str, Value] = field(default_factory=dict)
-    artifacts: Mapping[str, Value] = field(default_factory=dict)
-    facts: Mapping[str, Value] = field(default_factory=dict)
+    inputs: Mapping[str, Value] = msgspec.field(default_factory=dict)
+    artifacts: Mapping[str, Value] = msgspec.field(default_factory=dict)
+    facts: Mapping[str, Value] = msgspec.field(default_factory=dict)
     placement: Placement | None = None
-    labels: Mapping[str, Value] = field(default_factory=dict)
+    labels: Mapping[str, Value] = msgspec.field(default_factory=dict)
 
 
 class Observer(Protocol):

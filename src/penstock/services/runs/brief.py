@@ -113,7 +113,8 @@ class BriefPump:
         if body.durability is Durability.END:
             if kept is not None:
                 self._intents.begin(run.id, encode_pending(kept))
-            self.answered.set_result(run)
+            if not self.answered.done() and not self._ledger.is_behind:
+                self.answered.set_result(run)
         self._ledger.write(writes, self._stored)
 
     def _stored(self, failure: PenstockError | None) -> None:

@@ -114,7 +114,7 @@ class BriefRuns:
     async def submit_and_wait(self, submission: Submission) -> Run:
         """Run something and return it when it has ended. Durability `END`. Raises: Invalid."""
         pump = await self.begin(submission)
-        return await asyncio.shield(pump.answered)
+        return await pump.answered
 
     async def begin(self, submission: Submission) -> BriefPump:
         """Begin a run with durability `END`; its future `answered` gives what came of it. Raises: Invalid."""
@@ -171,8 +171,10 @@ class BriefRuns:
     async def get(self, run_id: str) -> tuple[Run, tuple[StepRecord, ...]]:
         """Return a run with its steps, which are not to be changed. Raises: NotFound."""
         pump = self._pumps.get(run_id)
-        if pump is not None:
+        if pump is not None and not pump.run.state.is_final:
             return pump.run, tuple(pump.machine.steps())
+        if pump is not None:
+            await asyncio.shield(pump.ended)  # what is kept of it may be less than what it had
         record = await self._store.get(RUN_KIND, run_id)
         if record is None:
             raise NotFound(f"there is no run {run_id!r}")

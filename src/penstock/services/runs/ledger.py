@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from penstock.kernel.errors import PenstockError
 from penstock.kernel.records import Write
@@ -13,6 +14,10 @@ __all__ = ["Ledger"]
 
 Stored = Callable[[PenstockError | None], None]
 """Told when the writes are on disk, or why they are not."""
+
+
+BEHIND: Final = 64
+"""How many writers may wait before those that come wait for their own writes."""
 
 
 class Ledger:
@@ -28,6 +33,11 @@ class Ledger:
         self._waiting.append((writes, stored))
         if self._task is None:
             self._task = asyncio.create_task(self._drain())
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether so much waits that nobody should hurry to bring more."""
+        return len(self._waiting) >= BEHIND
 
     async def settled(self) -> None:
         """Return when everything that has been taken in so far is written, or could not be."""

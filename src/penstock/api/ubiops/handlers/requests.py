@@ -59,7 +59,7 @@ async def create(call: Call, body: bytes) -> Shown:
     """Make a request and answer with what came of it; a request that failed is no error."""
     target = await served(call)
     pump = await call.services.runs.brief.begin(_submission(call, target, body))
-    run = await asyncio.shield(pump.answered)
+    run = await pump.answered
     return shown.created(view(run, tuple(pump.machine.steps())))
 
 
@@ -200,7 +200,7 @@ async def _updates(call: Call, submission: Submission) -> AsyncGenerator[bytes, 
         async for text in updates:
             # One line for each line of the text: a line break would end the event.
             yield b"".join(b"data:%s\n" % line.encode() for line in text.split("\n")) + b"\n"
-        run = await asyncio.shield(pump.answered)
+        run = await pump.answered
         yield msgspec.json.encode(shown.created(view(run, tuple(pump.machine.steps())))) + b"\n"
 
 
