@@ -20,12 +20,20 @@ from penstock.sql.binder.subqueries import lateral
 from penstock.sql.diagnostics import NotSupported, SqlError
 from penstock.sql.parser.ast import (
     Apply,
+    CaseWhen,
+    CastTo,
     Constant,
     DerivedTable,
     Expression,
     FromItem,
+    GroupBy,
+    Identifier,
     JoinRef,
     Name,
+    PivotRef,
+    Query,
+    Select,
+    SelectItem,
     TableFunction,
     TableRef,
     UnnestRef,
@@ -71,6 +79,8 @@ class Sources:
                 return self._unnest(item, one_row(), Scope([], self.frame), False)
             case TableFunction():
                 return self._windowed(item)
+            case PivotRef():
+                return self._pivot(item)
             case JoinRef():
                 return self._join(item)
 
@@ -289,6 +299,27 @@ class Sources:
             return [Field("key", key), Field("value", kind.element.with_nullable(True))]
         raise SqlError(f"Cannot apply 'UNNEST' to arguments of type 'UNNEST({names_of([kind])})'", span)
 
+    # ------------------------------------------------------------------------------------------------------- PIVOT
+
+    def _pivot(self, item: PivotRef) -> tuple[Node, Scope]:
+        """PIVOT is GROUP BY the columns that it does not name, with an aggregate for each value, filtered by it."""
+        _, scope = self.bind(item.source)
+        named = {axis.text for axis in item.axes} | _names_in([a.expression for a in item.aggregates])
+        keys = [Identifier((Name(c.name, True, item.span),), item.span) for c in scope.columns if c.name not in named]
+        items = [SelectItem(key, None) for key in keys]
+        for values, shown in item.values:
+            condition = _all_equal(item, values)
+            for aggregate in item.aggregates:
+                call = aggregate.expression
+                if not isinstance(call, Apply) or call.filter is not None or call.over is not None:
+                    raise SqlError("PIVOT expects aggregate functions", item.span)
+                alias = _pivoted(values, shown, aggregate.alias, len(item.aggregates), item.span)
+                items.append(SelectItem(replace(call, filter=condition), alias))
+        group = GroupBy(tuple(keys), (), False, item.span) if keys else None
+        select = Select(tuple(items), False, (), item.source, None, group, None, None, (), item.span)
+        node, names = self.bind_query(Query(select, (), (), None, None, item.span), self.frame)
+        return node, self._named(node, names, item.alias, item.columns, item.span)
+
     # --------------------------------------------------------------------------------------------- TUMBLE and HOP
 
     def _windowed(self, item: TableFunction) -> tuple[Node, Scope]:
@@ -358,6 +389,47 @@ def split_condition(condition: Expr, split: int, width: int) -> tuple[tuple[Join
         else:
             keys.append(key)
     return tuple(keys), both(rest) if rest else None
+
+
+def _names_in(expressions: Sequence[Expression]) -> set[str]:
+    """Return the names of the columns that the arguments of calls read."""
+    found: set[str] = set()
+    for expression in expressions:
+        match expression:
+            case Identifier():
+                found.add(expression.parts[-1].text)
+            case Apply():
+                found |= _names_in(expression.args)
+            case CastTo():
+                found |= _names_in([expression.arg])
+            case CaseWhen():
+                whens = [e for when in expression.whens for e in when]
+                found |= _names_in([e for e in (expression.operand, *whens, expression.otherwise) if e is not None])
+    return found
+
+
+def _all_equal(item: PivotRef, values: Sequence[Expression]) -> Expression:
+    """Return the condition that PIVOT's columns have certain values."""
+    parts: list[Expression] = [
+        Apply("=", (Identifier((axis,), axis.span), value), item.span)
+        for axis, value in zip(item.axes, values, strict=True)
+    ]
+    condition = parts[0]
+    for part in parts[1:]:
+        condition = Apply("AND", (condition, part), item.span)
+    return condition
+
+
+def _pivoted(
+    values: Sequence[Expression], shown: Name | None, aggregate: Name | None, count: int, span: Span | None
+) -> Name:
+    """Return the name of one column of a PIVOT."""
+    if shown is None and not all(isinstance(v, Constant) for v in values):
+        raise SqlError("a value of PIVOT that is not a literal needs a name: value AS name", span)
+    if aggregate is None and count > 1:
+        raise SqlError("each of several aggregates of a PIVOT needs a name: SUM(x) AS total", span)
+    own = shown.text if shown is not None else "_".join(v.text for v in values if isinstance(v, Constant))
+    return Name(own if aggregate is None else f"{own}_{aggregate.text}", True, span)
 
 
 def _and_parts(condition: Expression) -> list[Expression]:

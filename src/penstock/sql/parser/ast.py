@@ -239,6 +239,22 @@ class TableFunction:
 
 
 @dataclass(frozen=True, slots=True)
+class PivotRef:
+    """source PIVOT (aggregates FOR columns IN (values)): a column for each pair of values and aggregate.
+
+    aggregates and values carry their aliases; one value has an expression for each of the columns.
+    """
+
+    source: FromItem
+    aggregates: tuple[SelectItem, ...]
+    axes: tuple[Name, ...]
+    values: tuple[tuple[tuple[Expression, ...], Name | None], ...]
+    alias: Name | None
+    columns: tuple[Name, ...]
+    span: Span | None
+
+
+@dataclass(frozen=True, slots=True)
 class JoinRef:
     """left JOIN right. kind "asof" is LEFT ASOF with `match`. natural/using/on: at most one is set."""
 
@@ -252,7 +268,7 @@ class JoinRef:
     span: Span | None
 
 
-FromItem: TypeAlias = TableRef | DerivedTable | UnnestRef | TableFunction | JoinRef
+FromItem: TypeAlias = TableRef | DerivedTable | UnnestRef | TableFunction | PivotRef | JoinRef
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,9 @@ from penstock.sql.parser.ast import (
     FromItem,
     JoinRef,
     Name,
+    PivotRef,
     Query,
+    SelectItem,
     TableFunction,
     TableRef,
     UnnestRef,
@@ -24,7 +26,7 @@ from penstock.sql.parser.dialect import PARSE_ERROR, Token
 from penstock.sql.parser.words import QUERY_STARTS
 
 _JOIN_STARTS = frozenset(("JOIN", "INNER", "LEFT", "RIGHT", "FULL", "CROSS", "NATURAL", "ASOF", "OUTER"))
-_REFUSED = ("TABLESAMPLE", "PIVOT", "UNPIVOT", "MATCH_RECOGNIZE")
+_REFUSED = ("TABLESAMPLE", "UNPIVOT", "MATCH_RECOGNIZE")
 _Kind = Word["inner", "left", "right", "full", "cross", "semi", "anti", "asof", "inner asof"]
 
 
@@ -140,6 +142,38 @@ def _apply(c: Cursor, left: FromItem, start: Token) -> JoinRef:
 
 
 def _primary(c: Cursor) -> FromItem:
+    start = c.token
+    found = _plain(c)
+    while c.key == "PIVOT":
+        found = _pivot(c, found, start)
+    return found
+
+
+def _pivot(c: Cursor, source: FromItem, start: Token) -> PivotRef:
+    """Read PIVOT (agg(x) AS a, ... FOR column or (columns) IN (value AS v, ...)) AS t(columns)."""
+    c.expect("PIVOT", "(")
+    aggregates: list[SelectItem] = []
+    while not aggregates or c.accept(","):
+        call = expressions.expression(c)
+        aggregates.append(SelectItem(call, c.alias() if c.key != "FOR" else None))
+    c.expect("FOR")
+    axes = c.names() if c.key == "(" else (c.name(),)
+    c.expect("IN", "(")
+    values: list[tuple[tuple[Expression, ...], Name | None]] = []
+    while not values or c.accept(","):
+        several = len(axes) > 1 or c.key == "("
+        value = c.wrapped(expressions.expression) if several else (expressions.expression(c),)
+        if len(value) != len(axes):
+            raise SqlError(f"PIVOT has {len(axes)} columns in FOR but {len(value)} values in IN", c.span(start))
+        values.append((value, c.alias()))
+    c.expect(")")
+    c.expect(")")
+    span = c.span(start)
+    alias, columns = _alias(c)
+    return PivotRef(source, tuple(aggregates), axes, tuple(values), alias, columns, span)
+
+
+def _plain(c: Cursor) -> FromItem:
     start = c.token
     match c.key:
         case "(":
