@@ -184,6 +184,33 @@ async def test_a_query_over_a_socket(server: Server) -> None:
         assert json.loads(await socket.recv())["error_code"] == "AdHocQueryError"
 
 
+@pytest.mark.parametrize(
+    ("message", "refused_with"),
+    [
+        ("", "AdHocQueryError"),
+        ("[]", "AdHocQueryError"),
+        ("{", "AdHocQueryError"),
+        ("[" * 5000, "AdHocQueryError"),
+        (b"\xff", "AdHocQueryError"),
+        ('{"sql": 1}', "AdHocQueryError"),
+        ('{"sql": "SELECT", "format": []}', "InvalidParam"),
+        (b'{"sql": "SELECT * FROM nothing"}', "AdHocQueryError"),
+    ],
+)
+async def test_an_odd_message_on_the_socket_is_answered_and_the_socket_closed(
+    server: Server, message: str | bytes, refused_with: str
+) -> None:
+    await started(server)
+
+    async with connect(server.url.replace("http", "ws") + "/v0/pipelines/p/query") as socket:
+        await socket.send(message)
+        shown = json.loads(await socket.recv())
+        await socket.wait_closed()
+
+    assert (set(shown), shown["error_code"]) == ({"message", "error_code", "details"}, refused_with)
+    assert socket.close_code == 1000
+
+
 async def test_counters_and_metrics(server: Server) -> None:
     await started(server)
     await feed(server, {"x": 1})

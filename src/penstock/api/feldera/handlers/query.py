@@ -5,6 +5,7 @@ from contextlib import aclosing
 from typing import Final
 
 from starlette.responses import Response
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from penstock.api.feldera.auth import SOCKET_PROTOCOL
 from penstock.api.feldera.errors import Refusal, error_body, refusal, refuse
@@ -48,7 +49,7 @@ async def query_socket(call: Call) -> None:
     await socket.accept(SOCKET_PROTOCOL if SOCKET_PROTOCOL in offered else None)
     try:
         circuit = found(call)
-        sql, format = _asked(await socket.receive_text())
+        sql, format = _asked(await _message(socket))
         async with aclosing(call.services.circuits.query(circuit, sql, format)) as pieces:
             async for piece in pieces:
                 if format in _TEXTUAL:
@@ -70,14 +71,23 @@ async def _all(first: bytes, pieces: AsyncGenerator[bytes, None]) -> AsyncGenera
             yield piece
 
 
-def _asked(message: str) -> tuple[str, str]:
-    document = decode_json(message.encode())
+async def _message(socket: WebSocket) -> bytes:
+    """Return the next message, which may come as text or as bytes."""
+    event = await socket.receive()
+    if event["type"] == "websocket.disconnect":
+        raise WebSocketDisconnect(event["code"], event.get("reason"))
+    text = event.get("text")
+    return text.encode() if text is not None else bytes(event.get("bytes") or b"")
+
+
+def _asked(message: bytes) -> tuple[str, str]:
+    document = decode_json(message)
     if not isinstance(document, dict) or not isinstance(document.get("sql"), str):
         refuse("AdHocQueryError", "the message must be a JSON object with a string 'sql'")
     return document["sql"], _format(document.get("format", "text"))
 
 
-def _format(name: str) -> str:
-    if name not in _MEDIA_TYPES:
+def _format(name: object) -> str:
+    if not isinstance(name, str) or name not in _MEDIA_TYPES:
         refuse("InvalidParam", f"the query parameter 'format' is {name!r}; it must be one of {', '.join(_MEDIA_TYPES)}")
     return name
