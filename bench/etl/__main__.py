@@ -15,15 +15,12 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import httpx
 from rich.console import Console
 from rich.table import Table
 
 from bench.etl.data import write_data
+from bench.etl.timing import cpu_of, pipeline, run_pipeline, stage
 from bench.results import keep, show
-from bench.server import serving
-
-TIMEOUT_SECONDS = 1800.0
 
 
 def main() -> None:
@@ -50,44 +47,10 @@ def main() -> None:
 
 def _ours(sales: Path, shops: Path, out: Path) -> dict[str, float]:
     shutil.rmtree(out, ignore_errors=True)
-    with serving() as server, httpx.Client(base_url=f"http://{server.host}:{server.port}", timeout=600) as client:
-        apps = "/v3/namespaces/default/apps/etl"
-        client.put(apps, json=_pipeline(sales, shops, out)).raise_for_status()
-        before = _cpu_of(server.process.pid)
-        began = time.perf_counter()
-        body = [{"appId": "etl", "programType": "workflow", "programId": "DataPipelineWorkflow", "runtimeargs": {}}]
-        run = client.post("/v3/namespaces/default/start", json=body).raise_for_status().json()[0]["runId"]
-        status = ""
-        while status not in ("COMPLETED", "FAILED", "KILLED"):
-            if time.perf_counter() - began > TIMEOUT_SECONDS:
-                raise TimeoutError("the run did not end")
-            time.sleep(0.02)
-            status = client.get(f"{apps}/workflows/DataPipelineWorkflow/runs/{run}").json()["status"]
-        job_s = time.perf_counter() - began
-        if status != "COMPLETED":
-            raise RuntimeError(client.get(f"{apps}/workflows/DataPipelineWorkflow/runs/{run}/logs").text)
-        time.sleep(0.5)  # the fork is reaped, and its time is its parent's
-        return {"job_s": job_s, "cpu_s": _cpu_of(server.process.pid) - before}
-
-
-def _cpu_of(pid: int) -> float:
-    """Return CPU seconds of a process and all below it, ended ones included."""
-    total = 0.0
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                fields = (entry / "stat").read_text().rsplit(") ", 1)[1].split()
-            except OSError:
-                continue
-            if int(entry.name) == pid or int(fields[1]) == pid:
-                total += sum(map(int, fields[11:15])) / 100
-    return total
+    return run_pipeline(_pipeline(sales, shops, out))
 
 
 def _pipeline(sales: Path, shops: Path, out: Path) -> dict[str, Any]:
-    def stage(name: str, plugin: str, type: str, **properties: str) -> dict[str, Any]:
-        return {"name": name, "plugin": {"name": plugin, "type": type, "properties": properties}}
-
     fields = "sales.amount as amount,sales.quantity as quantity,shops.city as city,shops.region as region"
     aggregates = "n:count(*),total:sum(amount),most:max(amount),mean:avg(quantity)"
     stages = [
@@ -105,9 +68,7 @@ def _pipeline(sales: Path, shops: Path, out: Path) -> dict[str, Any]:
         stage("out", "File", "batchsink", referenceName="o", path=str(out), format="csv"),
     ]
     edges = [("sales", "join"), ("shops", "join"), ("join", "group"), ("group", "out")]
-    connections = [{"from": a, "to": b} for a, b in edges]
-    artifact = {"name": "cdap-data-pipeline", "version": "6.10.0", "scope": "SYSTEM"}
-    return {"artifact": artifact, "config": {"stages": stages, "connections": connections, "engine": "spark"}}
+    return pipeline(stages, edges)
 
 
 def _spark(python: str, sales: Path, shops: Path, out: Path, cores: str) -> dict[str, float]:
@@ -118,7 +79,7 @@ def _spark(python: str, sales: Path, shops: Path, out: Path, cores: str) -> dict
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         while process.poll() is None:
             # The JVM is a child that nobody waits for: it is looked at while it lives.
-            cpu_s = max(cpu_s, _cpu_of(process.pid))
+            cpu_s = max(cpu_s, cpu_of(process.pid))
             time.sleep(0.1)
         printed = process.stdout.read() if process.stdout else ""
     if process.returncode:

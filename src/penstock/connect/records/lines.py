@@ -30,6 +30,14 @@ def line_array(block: bytes) -> tuple[pa.Array, np.ndarray[Any, np.dtype[np.int6
         ends = np.append(ends, len(data))
     offsets = np.zeros(len(ends) + 1, np.int64)
     offsets[1:] = ends
+    if b"\r" not in block:
+        # most files: cutting out all the ends at once is far cheaper than trimming line by line
+        bounds = offsets - np.arange(len(offsets))
+        bounds[-1] += bool(block) and not block.endswith(b"\n")
+        body = block.translate(None, b"\n")
+        return pa.StringArray.from_buffers(
+            len(ends), pa.py_buffer(bounds.astype(np.int32)), pa.py_buffer(body)
+        ), offsets[:-1]
     lines = pa.StringArray.from_buffers(len(ends), pa.py_buffer(offsets.astype(np.int32)), pa.py_buffer(block))
     return pc.ascii_rtrim(lines, "\r\n"), offsets[:-1]
 
