@@ -94,6 +94,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             max_running=settings.max_running_runs,
             max_queued=settings.max_waiting_runs,
         )
+        runs.listen(steps.run_ended)
         triggers = Triggers(store, clock, runs)
         serving = Serving(store, clock, stores.pools, stores.log_book, secrets.read)
         try:

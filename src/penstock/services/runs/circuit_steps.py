@@ -120,9 +120,17 @@ class CircuitSteps:
 
     def run_ended(self, run: str, state: RunState) -> None:
         """Remove what phases of a run left for each other: it has ended, and nobody reads it any more."""
-        sweeping = asyncio.create_task(asyncio.to_thread(shutil.rmtree, self._directory / run, True))
+        sweeping = asyncio.create_task(self._sweep(run))
         self._sweeping.add(sweeping)
         sweeping.add_done_callback(self._sweeping.discard)
+
+    async def _sweep(self, run: str) -> None:
+        """Wait until the forks of a run are gone, and have removed what they were making; then remove the rest."""
+        own = {key: attempt for key, attempt in self._attempts.items() if key[0] == run}
+        await asyncio.gather(*(a.runner for a in own.values() if a.runner), return_exceptions=True)
+        for key in own:
+            self._attempts.pop(key, None)
+        await asyncio.to_thread(shutil.rmtree, self._directory / run, True)
 
     async def forget(self, run: str) -> None:
         """Remove what is left of a run."""
