@@ -105,7 +105,8 @@ def _check_depth(text: bytes) -> None:
             depth += 1
             if depth > MAX_DEPTH:
                 mark = event.start_mark
-                raise Invalid(f"values are nested more than {MAX_DEPTH} deep", at=f"{mark.line + 1}:{mark.column + 1}")
+                at = "" if mark is None else f"{mark.line + 1}:{mark.column + 1}"
+                raise Invalid(f"values are nested more than {MAX_DEPTH} deep", at=at)
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
 
