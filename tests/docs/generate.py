@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from penstock.boot.registry import DIALECTS
-from tests.docs import connectors, coverage, functions, operators, settings, states
+from tests.docs import connectors, coverage, directives, functions, operators, settings, states
 
 __all__ = ["DOCS", "PAGES", "main"]
 
@@ -18,6 +18,7 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGES: Mapping[str, Callable[[], str]] = {
     "states.md": states.page_of_states,
     "reference/functions.md": functions.page_of_functions,
+    "reference/directives.md": directives.page_of_directives,
     "reference/operators.md": operators.page_of_operators,
     "reference/connectors.md": connectors.page_of_connectors,
     "reference/settings.md": settings.page_of_settings,

@@ -219,3 +219,9 @@ def test_conditional_blocks_when_the_condition_differs_by_row_take_their_branch(
 def test_create_record_when_values_are_of_all_kinds_keeps_them() -> None:
     row = {"a": date(2020, 1, 2), "b": time(3, 4), "c": b"x", "d": Decimal("1.0")}
     assert rows_of("create-record :r :a,:b,:c,:d", row)[0]["r"] == row
+
+
+def test_every_directive_has_words_for_the_reference() -> None:
+    from penstock.transform.directives import DIRECTIVES
+
+    assert [name for name, definition in DIRECTIVES.items() if not definition.make.__doc__] == []

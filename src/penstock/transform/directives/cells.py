@@ -52,19 +52,37 @@ def rewrite_texts(
     return frame.put(at, made)
 
 
-def _rewriting(name: str, function: Callable[[str], str], fast: Callable[[pa.Array], pa.Array] | None = None) -> None:
-    @directive(name, Parameter("column", COLUMN))
+def _rewriting(
+    name: str, says: str, function: Callable[[str], str], fast: Callable[[pa.Array], pa.Array] | None = None
+) -> None:
     def make(arguments: Arguments, setting: Setting) -> Step:
         column = arguments.text("column")
         return lambda frame: rewrite_texts(frame, column, function, fast)
 
+    make.__doc__ = f"{says} Other values stay as they are."
+    directive(name, Parameter("column", COLUMN))(make)
 
-_rewriting("uppercase", str.upper, pc.ascii_upper)
-_rewriting("lowercase", str.lower, pc.ascii_lower)
-_rewriting("titlecase", capitalize_fully)
-_rewriting("trim", trim_all, lambda data: pc.ascii_trim(data, _SPACES))
-_rewriting("ltrim", trim_left, lambda data: pc.ascii_ltrim(data, _SPACES))
-_rewriting("rtrim", trim_right, lambda data: pc.ascii_rtrim(data, _SPACES))
+
+_rewriting("uppercase", "Make strings upper case.", str.upper, pc.ascii_upper)
+_rewriting("lowercase", "Make strings lower case.", str.lower, pc.ascii_lower)
+_rewriting(
+    "titlecase", "Make the first letter of every word of strings upper case, the others lower case.", capitalize_fully
+)
+_rewriting(
+    "trim", "Cut white space of any kind off both ends of strings.", trim_all, lambda data: pc.ascii_trim(data, _SPACES)
+)
+_rewriting(
+    "ltrim",
+    "Cut white space of any kind off the beginning of strings.",
+    trim_left,
+    lambda data: pc.ascii_ltrim(data, _SPACES),
+)
+_rewriting(
+    "rtrim",
+    "Cut white space of any kind off the end of strings.",
+    trim_right,
+    lambda data: pc.ascii_rtrim(data, _SPACES),
+)
 
 
 @directive("find-and-replace", Parameter("column", COLUMNS), Parameter("pattern", TEXT))
@@ -90,10 +108,9 @@ def find_and_replace(arguments: Arguments, setting: Setting) -> Step:
     return step
 
 
-def _strict(name: str, function: Callable[[str], str]) -> None:
+def _strict(name: str, says: str, function: Callable[[str], str]) -> None:
     """Declare a directive that needs a column of strings without nulls."""
 
-    @directive(name, Parameter("column", COLUMN))
     def make(arguments: Arguments, setting: Setting) -> Step:
         column = arguments.text("column")
 
@@ -110,9 +127,12 @@ def _strict(name: str, function: Callable[[str], str]) -> None:
 
         return step
 
+    make.__doc__ = f"{says} A value that is no string is an error."
+    directive(name, Parameter("column", COLUMN))(make)
 
-_strict("url-encode", lambda text: quote_plus(text, safe="*-._").replace("~", "%7E"))
-_strict("url-decode", lambda text: unquote_plus(text))
+
+_strict("url-encode", "Encode strings for URLs.", lambda text: quote_plus(text, safe="*-._").replace("~", "%7E"))
+_strict("url-decode", "Decode strings from URLs.", lambda text: unquote_plus(text))
 
 
 @directive("cut-character", Parameter("source", COLUMN), Parameter("destination", COLUMN), Parameter("ranges", TEXT))
@@ -184,7 +204,7 @@ def set_charset(arguments: Arguments, setting: Setting) -> Step:
     column, charset = arguments.text("column"), arguments.text("charset")
     try:
         b"".decode(charset)
-    except LookupError:
+    except (LookupError, ValueError):
         raise arguments.refuse(f"There is no character set '{charset}'.") from None
 
     def read(value: Any) -> str:

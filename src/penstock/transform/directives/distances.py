@@ -163,14 +163,7 @@ _MEASURES: Final[dict[str, Measure]] = {
 }
 
 
-def _comparing(name: str, place: int) -> None:
-    @directive(
-        name,
-        Parameter("method", TEXT),
-        Parameter("column1", COLUMN),
-        Parameter("column2", COLUMN),
-        Parameter("destination", COLUMN),
-    )
+def _comparing(name: str, place: int, says: str) -> None:
     def make(arguments: Arguments, setting: Setting) -> Step:
         measure = _MEASURES.get(arguments.text("method").lower(), _COSINE)
         names = (arguments.text("column1"), arguments.text("column2"))
@@ -193,9 +186,13 @@ def _comparing(name: str, place: int) -> None:
 
         return step
 
+    make.__doc__ = says
+    columns = (Parameter("column1", COLUMN), Parameter("column2", COLUMN), Parameter("destination", COLUMN))
+    directive(name, Parameter("method", TEXT), *columns)(make)
 
-_comparing("text-metric", 0)
-_comparing("text-distance", 1)
+
+_comparing("text-metric", 0, "Append how alike two texts are, by a method such as `cosine` or `levenshtein`.")
+_comparing("text-distance", 1, "Append how far two texts are apart, by a method such as `cosine` or `levenshtein`.")
 
 
 @directive("stemming", Parameter("column", COLUMN))

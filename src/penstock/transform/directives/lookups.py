@@ -93,6 +93,7 @@ def catalog_lookup(arguments: Arguments, setting: Setting) -> Step:
 def _unsupported(name: str, *parameters: Parameter) -> None:
     @directive(name, *parameters)
     def make(arguments: Arguments, setting: Setting) -> Step:
+        """Known, so that recipes with it can be deployed; every row that comes to it fails."""
         failure = stopped(name, f"The directive '{name}' is not supported by this server.").failure
         return lambda frame: frame.fail_where(np.ones(frame.rows, dtype=bool), failure)
 

@@ -173,18 +173,23 @@ def _tree(name: str, text: str | bytes) -> Any:
 def _xpath(name: str, many: bool) -> None:
     @directive(name, Parameter("column", COLUMN), Parameter("destination", COLUMN), Parameter("xpath", TEXT))
     def make(arguments: Arguments, setting: Setting) -> Step:
+        """Append what a path picks from XML: the first match, or all of them as a list."""
         from lxml import etree
 
         column, destination, path = arguments.text("column"), arguments.text("destination"), arguments.text("xpath")
         try:
             query = etree.XPath(path)
-        except etree.XPathSyntaxError as error:
+        except (etree.XPathSyntaxError, ValueError) as error:
             raise arguments.refuse(f"'{path}' is no XPath: {error}") from None
 
         def pick(value: Any) -> Any:
             if not isinstance(value, str | bytes):
                 raise wrong_type(name, column, value, "type 'String' or 'byte array'")
-            found = query(_tree(name, value))
+            tree = _tree(name, value)
+            try:
+                found = query(tree)
+            except etree.XPathError as error:
+                raise stopped(name, f"'{path}' cannot be evaluated: {error}") from None
             texts = [_text(item) for item in found] if isinstance(found, list) else [str(found)]
             if many:
                 return JsonArray(text for text in texts if text is not None)
