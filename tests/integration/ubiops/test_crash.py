@@ -13,7 +13,7 @@ import pytest
 
 from tests.integration.ubiops.served import Served, deployment, serving, until
 
-BATCHES = int(os.environ.get("PENSTOCK_CRASH_BATCHES", "2"))
+BATCHES = int(os.environ.get("CRASH_BATCHES", "2"))
 """Batches of 250; 40 of them are the full size."""
 
 
