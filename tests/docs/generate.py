@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from penstock.boot.registry import DIALECTS
-from tests.docs import connectors, coverage, directives, functions, operators, settings, states
+from tests.docs import connectors, coverage, coverage_sql, directives, functions, operators, settings, states
 
 __all__ = ["DOCS", "PAGES", "main"]
 
@@ -22,6 +22,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "reference/operators.md": operators.page_of_operators,
     "reference/connectors.md": connectors.page_of_connectors,
     "reference/settings.md": settings.page_of_settings,
+    "reference/coverage-sql.md": coverage_sql.page_of_sql_coverage,
     **{
         f"reference/coverage-{dialect.name}.md": partial(coverage.page_of_coverage, dialect)
         for dialect in DIALECTS
