@@ -211,7 +211,7 @@ def _step(run: Run, events: Sequence[Event]) -> None:
         run.step(events)
     except EvaluationError as error:
         trace = error.__traceback__
-        while trace is not None and trace.tb_frame.f_code is not Circuit.step.__code__:
+        while trace is not None and trace.tb_frame.f_code is not Circuit.run.__code__:
             trace = trace.tb_next
         assert trace is not None
         raise _Failed(trace.tb_frame.f_locals["i"], str(error)) from None
