@@ -26,6 +26,9 @@ class Feed:
         self.waited_s = 0.0
         self._left = limit
 
+    def begins(self, place: dict[str, int]) -> None:
+        self.place = place
+
     def changes(self, changes: Changes, size_bytes: int) -> None:
         self.batches.append(changes)
         self.size_bytes += size_bytes

@@ -50,7 +50,6 @@ def test_a_wrong_query_is_refused_with_its_reason(query: str, expected: str) -> 
     [
         "SELECT id FROM t WHERE (id, a) > ALL (SELECT x, id FROM s)",
         "SELECT id FROM t LIMIT 1 + 1.5",
-        "SELECT t.id FROM t LEFT JOIN s ON t.id = s.id AND EXISTS (SELECT 1 FROM s)",
         "SELECT (t.a, t.id) IN (SELECT x, id FROM s) FROM t",
         "SELECT SUM(a) OVER (ORDER BY id RANGE BETWEEN a PRECEDING AND CURRENT ROW) FROM t",
         "WITH RECURSIVE q AS (SELECT id FROM t UNION ALL SELECT id + 1 FROM q) SELECT * FROM q",
@@ -99,7 +98,7 @@ def test_asof_joins_take_only_left_not_before_right(condition: str, match: str, 
         ("CREATE TYPE point AS (z INT)", "Duplicate declaration: Type 'point' is already defined"),
         ("CREATE TABLE q(a nosuch)", "Unknown identifier 'nosuch'"),
         ("CREATE FUNCTION f(i INT) RETURNS INT AS f(i)", "No match found for function signature f(<INTEGER>)"),
-        ("DECLARE RECURSIVE VIEW q(a INT)", "Not yet implemented: Not yet implemented: recursive views"),
+        ("DECLARE RECURSIVE VIEW q(a INT)", "View 'q' was declared recursive but not defined"),
         ("LATENESS t.id 5", "'t' is not a view"),
     ],
 )
