@@ -103,27 +103,3 @@ def _cdap(
     from penstock.cli.demo.etl.run import run
 
     run(check=check, keep=keep, limit=limit, port=port)
-
-
-@demo.command("ubiops")
-def _ubiops(
-    check: Annotated[
-        bool, typer.Option("--check", help="Work every answer out again; exit status 1 if one differs.")
-    ] = False,
-    keep: _Keep = False,
-    limit: _Limit = None,
-    port: _Port = 0,
-    client: Annotated[
-        Path | None,
-        typer.Option(help="An interpreter that has ubiops 4.  [default: an environment made on first use]"),
-    ] = None,
-) -> None:
-    """See a model answer: the released client of UbiOps deploys it and asks it, one by one and in batches.
-
-    Trains a model of late flights, puts it behind a pipeline of two
-    deployments and a condition, and shows how long answers take. Starts a
-    server of its own on a temporary directory, and leaves nothing behind.
-    """
-    from penstock.cli.demo.serving.run import run
-
-    run(check=check, keep=keep, limit=limit, port=port, client=client)
