@@ -88,7 +88,7 @@ def test_with_the_launcher_killed_too_a_run_ends_all_the_same(tmp_path: Path) ->
         pid_file.unlink(missing_ok=True)  # the next server starts another one
     done = result_of(start(directory, ledger))
 
-    assert done["state"] == "succeeded", f"seed {SEED}"
+    assert done["state"] == "succeeded", f"seed {SEED}: {done}"
     assert done["outputs"] == {"joined": "[1+2+3+4,2+4+6+8,3+6+9+12]"}
     for path, (_, _, attempts) in done["steps"].items():
         assert attempts.count("succeeded") <= 1, path
