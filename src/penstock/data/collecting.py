@@ -197,6 +197,7 @@ class Collector:
         self._lines: list[Coded] = []
         self._at = 0
         self._made = (0, 0)
+        self._kept = (0, 0)
         self._rate = 0.0
         self._seen_made = 0
         self.eager = False
@@ -225,8 +226,9 @@ class Collector:
     def _idle(self, budget: int) -> None:
         meta = self._pool.tables[5]
         made, size = int(meta[MADE]) - self._made[0], int(meta[MADE_BYTES]) - self._made[1]
-        room = max(LEAST_CODES, len(self._pool) // 4)
-        if made > room or size > max(LEAST_BYTES, self._pool.size_bytes // 4):
+        # By what was there after the last sweep: what has become garbage since must not put the next one off.
+        room = max(LEAST_CODES, self._kept[0] // 4)
+        if made > room or size > max(LEAST_BYTES, self._kept[1] // 4):
             self._begin()
             words = sum(len(c.lines.filled) * len(c.columns) for c in self._lines)
             self._rate = 2 * (words + 2 * self._pool.bound) / room
@@ -300,6 +302,7 @@ class Collector:
             meta[VACANT] += 1
         if len(empty) <= _SEGMENTS_AT_ONCE:
             self._made = (int(meta[MADE]), int(meta[MADE_BYTES]))
+            self._kept = (len(self._pool), self._pool.size_bytes)
             self.cycles += 1
             self._work = self._idle
 
