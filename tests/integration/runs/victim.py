@@ -39,7 +39,7 @@ def pipeline(ledger: Path) -> Graph:
     )
     unsteady = Step(
         "unsteady",
-        shell(f'echo "$STEP" >> {ledger}; [ "$N" = 2 ]; echo ok > $OUT_v', "v",
+        shell(f'echo "$STEP" >> {ledger}; [ "$N" -ge 2 ]; echo ok > $OUT_v', "v",
               env={"STEP": concat(Fact("step.path")), "N": concat(Fact("step.attempt"))}),
         (After("list"),),
         retry=Retry(2, delay_s=0.05),
