@@ -114,7 +114,7 @@ def test_ctrl_c_in_a_terminal_leaves_nothing_behind(tmp_path: Path) -> None:
         stderr=theirs,
         env=environment(tmp_path, TERM="xterm-256color"),
         start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        preexec_fn=_at_terminal,
     )
     os.close(theirs)
     try:
@@ -155,6 +155,12 @@ def test_a_port_in_use_is_said_plainly(tmp_path: Path) -> None:
     assert str(port) in done.stderr
     assert "Traceback" not in done.stderr
     assert left_behind(tmp_path) == []
+
+
+def _at_terminal() -> None:
+    """Take the terminal, and hear Ctrl-C even if the tests run in the background, where shells have it ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 def _press_until_ended(process: subprocess.Popen[bytes], descriptor: int) -> None:

@@ -51,9 +51,16 @@ def test_the_metrics_of_both_models_are_what_their_predictions_give(tmp_path: Pa
     assert left_behind(tmp_path) == []
 
 
+def _hear_ctrl_c() -> None:
+    """Undo what a shell does to commands in the background, should the tests be one: it has them ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_stops_the_run_and_leaves_nothing_behind(tmp_path: Path) -> None:
     environment = os.environ | {"TMPDIR": str(tmp_path), "PYTHONUNBUFFERED": "1"}
-    with subprocess.Popen(command(), stdout=subprocess.PIPE, text=True, env=environment) as process:
+    with subprocess.Popen(
+        command(), stdout=subprocess.PIPE, text=True, env=environment, preexec_fn=_hear_ctrl_c
+    ) as process:
         assert process.stdout is not None
         for line in process.stdout:
             if line.startswith("load  running"):
