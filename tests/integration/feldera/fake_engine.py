@@ -25,6 +25,8 @@ class FakeCircuit:
         self.steps = 0
         self.transaction = 0
         self.subscribers: dict[asyncio.Queue[Chunk | None], str] = {}
+        self.may_suspend = asyncio.Event()
+        self.may_suspend.set()
         self._end: asyncio.Future[Failure | None] = asyncio.get_running_loop().create_future()
 
     def kill(self) -> None:
@@ -137,6 +139,7 @@ class FakeCircuit:
         return {"id": "01", "steps": self.steps, "records": 0, "bytes": 0}
 
     async def suspend(self) -> Mapping[str, Any]:
+        await self.may_suspend.wait()
         return await self.checkpoint()
 
     async def logs(self) -> AsyncIterator[str]:

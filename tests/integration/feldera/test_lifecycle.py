@@ -199,6 +199,20 @@ async def test_the_free_edition_has_no_checkpoints(free_server: Server) -> None:
     assert code(await server.call("POST", "/pipelines", json=tolerant)) == (501, "EnterpriseFeature")
 
 
+async def test_a_stop_by_force_overtakes_one_that_waits_for_a_checkpoint(server: Server) -> None:
+    await server.make(program=PROGRAM)
+    await server.act("start")
+    await server.settled("Running")
+    server.engine.circuits[0].may_suspend.clear()
+    await server.act("stop?force=false")
+    before = (await server.show())["deployment_status"]
+
+    await server.act("stop?force=true")
+
+    assert before == "Running"
+    await server.settled("Stopped")
+
+
 async def test_stopping_is_always_accepted(server: Server) -> None:
     await server.make(program=PROGRAM)
     for _ in range(2):

@@ -218,7 +218,8 @@ class Lifecycle:
         if process is None or not live.record.suspends:
             return True
         try:
-            await process.suspend()
+            if not await _suspended(live, process):
+                return True  # whoever wanted a checkpoint has given it up
         except RequestFailed as error:
             if live.process is not process:
                 return True  # it has ended; `_watch` is about to say so
@@ -293,6 +294,21 @@ class Lifecycle:
 
     def _now(self) -> datetime:
         return self._clock.now()
+
+
+async def _suspended(live: Live, process: CircuitProcess) -> bool:
+    """Wait for a circuit's suspension; False if it is to be stopped at once meanwhile. Raises: RequestFailed."""
+    suspending = asyncio.ensure_future(process.suspend())
+    given_up = asyncio.ensure_future(live.wait_until(lambda record: not record.suspends, None))
+    try:
+        await asyncio.wait({suspending, given_up}, return_when=asyncio.FIRST_COMPLETED)
+        if suspending.done():
+            suspending.result()
+            return True
+        return False
+    finally:
+        given_up.cancel()
+        suspending.cancel()
 
 
 def _after_approval(live: Live) -> Step | None:

@@ -105,8 +105,8 @@ class Live:
         self._changed.set()
         self._changed = asyncio.Event()
 
-    async def wait_until(self, holds: Callable[[CircuitRecord], bool], timeout_s: float) -> bool:
-        """Wait until the record satisfies a condition; tell whether it does."""
+    async def wait_until(self, holds: Callable[[CircuitRecord], bool], timeout_s: float | None) -> bool:
+        """Wait until the record satisfies a condition, None: however long; tell whether it does."""
         try:
             async with asyncio.timeout(timeout_s):
                 while not holds(self.record) and not self.is_deleted:

@@ -27,7 +27,7 @@ from penstock.services.circuits.durability.manifest import InputState, Manifest,
 from penstock.services.circuits.durability.state import read_state
 from penstock.sql.plan.nodes import Program
 
-__all__ = ["NotCarriedOver", "ProgramChanged", "Restart", "changes_of", "difference", "restart"]
+__all__ = ["NotCarriedOver", "ProgramChanged", "Restart", "changes_of", "restart"]
 
 
 class NotCarriedOver(Exception):
@@ -63,12 +63,6 @@ class Restart:
     outputs: dict[str, OutputState] = field(default_factory=dict)
     contents: dict[str, Batch] | None = None
     unchanged: frozenset[str] = frozenset()
-
-
-def difference(directory: Path, program: Program) -> Difference | None:
-    """Return where a program differs from the one that the newest checkpoint was made by; None without a checkpoint."""
-    manifest = checkpoints_of(directory).latest()
-    return None if manifest is None else compare(manifest.relations, fingerprints(program))
 
 
 def restart(
