@@ -11,7 +11,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC
 
-from penstock.kernel.datepatterns import PatternInvalid, date_pattern, zone_of
+from penstock.kernel.datepatterns import PatternRefused
+from penstock.kernel.simple_dates import simple_dates, zone_of
 
 __all__ = ["Function", "TemplateFailed", "calls_of", "expand", "has_macros", "logical_time"]
 
@@ -133,8 +134,8 @@ def logical_time(start_ms: int) -> Function:
         if not pattern:
             return str(at_ms)
         try:
-            return date_pattern(pattern).print_millis(at_ms, zone_of(zone) if zone else UTC)
-        except PatternInvalid as error:
+            return simple_dates(pattern).format_ms(at_ms, zone_of(zone) if zone else UTC)
+        except PatternRefused as error:
             raise TemplateFailed(f"The format '{pattern}' of the logical start time is none: {error}") from None
 
     return function

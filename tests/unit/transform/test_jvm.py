@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from penstock.kernel.datepatterns import PatternRefused
+from penstock.kernel.simple_dates import simple_dates
 from penstock.transform.jvm import chance, digests, json_path, json_text, numbers, printf, regex
 from penstock.transform.jvm.date_formats import DateUnreadable, date_format
-from penstock.transform.jvm.patterns import PatternRefused
-from penstock.transform.jvm.simple_dates import simple_dates
 from penstock.transform.jvm.values import Float, Long, print_any
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

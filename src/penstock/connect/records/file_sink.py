@@ -17,7 +17,8 @@ import pyarrow as pa
 from penstock.connect.records.places import Places, PlaceUnknown
 from penstock.connect.records.writers import Writer, open_writer, part_suffix
 from penstock.data.record_schema import SchemaInvalid, parse_schema
-from penstock.kernel.datepatterns import PatternInvalid, date_pattern
+from penstock.kernel.datepatterns import PatternRefused
+from penstock.kernel.simple_dates import simple_dates
 from penstock.ports.records import RecordSink, WriteFailed
 from penstock.ports.transform import Finding, Surroundings
 
@@ -46,8 +47,8 @@ class FileSink:
             message = "Delimiter is required when format is set to 'delimited'."
             findings.append(Finding(message, "Specify the delimiter.", "delimiter"))
         try:
-            date_pattern(properties.get("suffix") or "")
-        except PatternInvalid as error:
+            simple_dates(properties.get("suffix") or "")
+        except PatternRefused as error:
             findings.append(Finding(f"Invalid suffix: {error}.", "Use a pattern like yyyy-MM-dd-HH-mm.", "suffix"))
         _check_schema(properties, schema, findings)
         return tuple(findings)
@@ -59,7 +60,7 @@ class FileSink:
         except PlaceUnknown as error:
             raise WriteFailed(str(error)) from None
         if properties.get("suffix"):
-            target = target / date_pattern(properties["suffix"]).print_millis(surroundings.logical_start_ms)
+            target = target / simple_dates(properties["suffix"]).format_ms(surroundings.logical_start_ms)
         declared = parse_schema(properties["schema"]) if properties.get("schema") else schema
         return DirectorySink(target, (properties.get("format") or "csv").lower(), declared, properties, surroundings)
 

@@ -9,13 +9,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from penstock.kernel.datepatterns import PatternRefused
+from penstock.kernel.simple_dates import DateUnreadable, SimpleDates, simple_dates
 from penstock.transform.directives.declaring import Setting, Step, directive, each_value, no_column, refused, stopped
 from penstock.transform.frames.data import Data, is_text, null_mask
 from penstock.transform.frames.frame import Frame
 from penstock.transform.jvm.date_formats import date_format, zone_of
 from penstock.transform.jvm.numbers import NumberFormat, parse_whole
-from penstock.transform.jvm.patterns import PatternRefused
-from penstock.transform.jvm.simple_dates import DateUnreadable, SimpleDates, simple_dates
 from penstock.transform.jvm.values import Long, class_name, print_any
 from penstock.transform.recipe.parser import COLUMN, TEXT
 from penstock.transform.recipe.usage import Arguments, Parameter

@@ -13,12 +13,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from penstock.kernel.datepatterns import MONTHS
 from penstock.transform.directives.declaring import Setting, Step, directive, each_value, stopped
 from penstock.transform.directives.json_cells import spread_members
 from penstock.transform.directives.pieces import url_parts
 from penstock.transform.frames.data import encode
 from penstock.transform.frames.frame import Frame
-from penstock.transform.jvm.patterns import MONTHS
 from penstock.transform.jvm.values import class_name
 from penstock.transform.recipe.parser import COLUMN, TEXT
 from penstock.transform.recipe.usage import Arguments, Parameter

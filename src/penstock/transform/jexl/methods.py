@@ -10,9 +10,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
+from penstock.kernel.datepatterns import DAYS, MONTHS, PatternRefused
 from penstock.transform.jexl.arithmetic import Impossible
 from penstock.transform.jvm.numbers import to_int, to_long, to_short
-from penstock.transform.jvm.patterns import DAYS, MONTHS, PatternRefused
 from penstock.transform.jvm.regex import PatternInvalid, matches, replace_all, split
 from penstock.transform.jvm.text import trim
 from penstock.transform.jvm.values import Float, Long, class_name, print_any

@@ -15,8 +15,8 @@ from functools import lru_cache
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from penstock.transform.jvm.patterns import DAYS, MONTHS, Field, Optional, PatternRefused, tokens
-from penstock.transform.jvm.simple_dates import DateUnreadable, print_zone, week_of_year
+from penstock.kernel.datepatterns import DAYS, MONTHS, Field, Optional, PatternRefused, tokens
+from penstock.kernel.simple_dates import DateUnreadable, print_zone, week_of_year
 
 __all__ = ["DateFormat", "date_format", "zone_of"]
 

@@ -11,8 +11,8 @@ from datetime import UTC, date, datetime, time
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 from typing import Any, Final
 
+from penstock.kernel.datepatterns import DAYS, MONTHS
 from penstock.transform.jvm.numbers import decimal_of
-from penstock.transform.jvm.patterns import DAYS, MONTHS
 from penstock.transform.jvm.values import BigInteger, Long, Short, class_name, print_any
 
 __all__ = ["Currency", "FormatInvalid", "currency", "format_text"]

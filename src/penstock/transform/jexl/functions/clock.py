@@ -6,8 +6,8 @@ import re
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 
+from penstock.kernel.datepatterns import DAYS, MONTHS
 from penstock.transform.jexl.functions.signatures import function
-from penstock.transform.jvm.patterns import DAYS, MONTHS
 from penstock.transform.jvm.values import Long
 
 __all__ = ["is_date_text", "is_time_text"]

@@ -6,10 +6,10 @@ import ipaddress
 import re
 from typing import Any, Final
 
+from penstock.kernel.datepatterns import PatternRefused
+from penstock.kernel.simple_dates import DateUnreadable, simple_dates
 from penstock.transform.jexl.functions.clock import is_date_text, is_time_text
 from penstock.transform.jexl.functions.signatures import function
-from penstock.transform.jvm.patterns import PatternRefused
-from penstock.transform.jvm.simple_dates import DateUnreadable, simple_dates
 
 __all__ = ["data_type_of"]
 

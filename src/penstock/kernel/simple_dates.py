@@ -8,19 +8,29 @@ Source: `java.text.SimpleDateFormat`, Java SE 8.
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from penstock.transform.jvm.patterns import DAYS, MONTHS, Field, PatternRefused, tokens
+from penstock.kernel.datepatterns import DAYS, MONTHS, Field, PatternRefused, tokens
 
-__all__ = ["DateUnreadable", "SimpleDates", "simple_dates"]
+__all__ = ["DateUnreadable", "SimpleDates", "print_zone", "simple_dates", "week_of_year", "zone_of"]
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LETTERS: Final = "GyYMLwWDdFEuaHkKhmsSzZX"
 _NUMBERS: Final = "yYMLwWDdFuHkKhmsS"
 _CENTURY_BACK: Final = 80
+_OFFSET: Final = re.compile(r"(?:GMT|UTC)?([+-])(\d{1,2}):?(\d{2})?", re.IGNORECASE)
+_PLACES: Final = {
+    "PST": "America/Los_Angeles",
+    "MST": "America/Denver",
+    "CST": "America/Chicago",
+    "EST": "America/New_York",
+    "BST": "Europe/London",
+    "IST": "Asia/Kolkata",
+    "JST": "Asia/Tokyo",
+}
 _ZONES: Final = {"PST": -8, "PDT": -7, "MST": -7, "MDT": -6, "CST": -6, "CDT": -5, "EST": -5, "EDT": -4}
 
 
@@ -32,6 +42,16 @@ class DateUnreadable(ValueError):
 def simple_dates(pattern: str) -> SimpleDates:
     """Return the format of a pattern. Raises: PatternRefused."""
     return SimpleDates(pattern)
+
+
+def zone_of(name: str) -> tzinfo:
+    """Return a zone by its name, `GMT+2` or `-08:30`; an unknown name is UTC, as the JVM has it."""
+    if _OFFSET.fullmatch(name):
+        return timezone(timedelta(seconds=_offset_s(name, name)))
+    try:
+        return ZoneInfo(_PLACES.get(name, name))
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return UTC
 
 
 class SimpleDates:
@@ -81,6 +101,10 @@ class SimpleDates:
     def format(self, value: datetime) -> str:
         """Print an instant in its zone."""
         return "".join(part if isinstance(part, str) else print_field(part, value) for part in self._parts)
+
+    def format_ms(self, millis: int, zone: tzinfo = UTC) -> str:
+        """Print milliseconds since 1970 in a zone."""
+        return self.format((_EPOCH + timedelta(milliseconds=millis)).astimezone(zone))
 
     def _expression(self) -> str:
         out: list[str] = []
@@ -172,7 +196,7 @@ def _instant_ms(values: dict[str, int]) -> int:
 
 
 def _offset_s(piece: str, text: str) -> int:
-    found = re.fullmatch(r"(?:GMT|UTC)?([+-])(\d{1,2}):?(\d{2})?", piece, re.IGNORECASE)
+    found = _OFFSET.fullmatch(piece)
     if found:
         seconds = int(found[2]) * 3600 + int(found[3] or 0) * 60
         return -seconds if found[1] == "-" else seconds
