@@ -1,7 +1,9 @@
 """Taking things away with all that is theirs, and refusing to while something else needs them."""
 
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, TypeVar
+
+import msgspec
 
 from penstock.api.ubiops.catalogue import Project, all_of, equals
 from penstock.api.ubiops.kinds import (
@@ -33,6 +35,7 @@ from penstock.services.documents import Document, Kind
 from penstock.services.services import Services
 
 __all__ = [
+    "release_version",
     "remove_deployment",
     "remove_pipeline",
     "remove_pipeline_version",
@@ -45,6 +48,8 @@ __all__ = [
 ]
 
 _BATCH: Final = 500
+_Owner = TypeVar("_Owner", DeploymentBody, PipelineBody)
+_Version = TypeVar("_Version", VersionBody, PipelineVersionBody)
 
 
 async def remove_rows(
@@ -106,6 +111,34 @@ async def users_of(services: Services, project: Project, reference: str, version
                 users.append(f"{pipeline.name} ({version.body.title})")
                 break
     return users
+
+
+async def release_version(
+    services: Services,
+    project: Project,
+    kinds: tuple[Kind[_Owner], Kind[_Version]],
+    owner: Document[_Owner],
+    version: Document[_Version],
+) -> None:
+    """Free a version of a deployment or pipeline for removal: an owner's last version ceases to be its default.
+
+    Raises: WrongState while an object is pinned to it or follows it as the default, or while others could be default.
+    """
+    title, is_default = version.body.title, owner.body.default_version == version.id
+    users = await users_of(services, project, owner.id, version.id)
+    if is_default and not users:
+        siblings = equals("pipeline_id" if kinds[0] is PIPELINE else "deployment_id", owner.id)
+        if len(await all_of(services.documents, kinds[1], project.scope, siblings)) > 1:
+            raise WrongState(
+                f"Version {title!r} cannot be deleted: it is the default version; make another one the default first"
+            )
+        users = await users_of(services, project, owner.id)
+    if users:
+        raise WrongState(f"Version {title!r} cannot be deleted: it is used by {', '.join(users)}")
+    if is_default:
+        await services.documents.update(
+            kinds[0], owner.id, lambda body: msgspec.structs.replace(body, default_version=None)
+        )
 
 
 async def remove_version(services: Services, project: Project, version: Document[VersionBody]) -> None:

@@ -312,6 +312,7 @@ def test_what_is_in_use_cannot_be_deleted(bench: Bench) -> None:
     api = bench.api
     assert "p" in refused(lambda: api.deployments_delete(bench.project, "add5"))
     assert "outer" in refused(lambda: api.pipelines_delete(bench.project, "p"))
+    assert "outer" in refused(lambda: api.pipeline_versions_delete(bench.project, "p", "v1"))
     for name in ("outer", "p"):
         api.pipelines_delete(bench.project, name)
     api.deployments_delete(bench.project, "add5")

@@ -18,7 +18,7 @@ from penstock.api.ubiops.kinds import (
 )
 from penstock.api.ubiops.objects import bound, connected, named, rewritten
 from penstock.api.ubiops.project import Shown
-from penstock.api.ubiops.removal import remove_pipeline_version, users_of
+from penstock.api.ubiops.removal import release_version, remove_pipeline_version
 from penstock.api.ubiops.rules import (
     checked_choice,
     checked_labels,
@@ -29,7 +29,7 @@ from penstock.api.ubiops.rules import (
     wanted_labels,
 )
 from penstock.api.ubiops.wire import PipelineVersionCreate, PipelineVersionUpdate, changes, read
-from penstock.kernel.errors import AlreadyExists, WrongState
+from penstock.kernel.errors import AlreadyExists
 from penstock.services.documents import Document
 
 __all__ = ["create", "delete", "get", "list_all", "update"]
@@ -93,20 +93,9 @@ async def delete(call: Call) -> None:
     project, pipeline = await _pipeline(call)
     services = call.services
     present = await find_pipeline_version(services, project, pipeline, call.path["version"])
-    title = present.body.title
-    if users := await users_of(services, project, pipeline.id, present.id):
-        raise WrongState(f"Version {title!r} cannot be deleted: it is used by {', '.join(users)}")
-    if pipeline.body.default_version == present.id:
-        where = equals("pipeline_id", pipeline.id)
-        if len(await all_of(services.documents, PIPELINE_VERSION, project.scope, where)) > 1:
-            raise WrongState(
-                f"Version {title!r} cannot be deleted: it is the default version; make another one the default first"
-            )
-        await services.documents.update(
-            PIPELINE, pipeline.id, lambda body: msgspec.structs.replace(body, default_version=None)
-        )
+    await release_version(services, project, (PIPELINE, PIPELINE_VERSION), pipeline, present)
     await remove_pipeline_version(services, project, present)
-    await services.store.commit(_note(call, project, pipeline, "delete", title))
+    await services.store.commit(_note(call, project, pipeline, "delete", present.body.title))
 
 
 async def _pipeline(call: Call) -> tuple[Project, Document[PipelineBody]]:

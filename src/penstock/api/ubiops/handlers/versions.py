@@ -20,7 +20,7 @@ from penstock.api.ubiops.kinds import (
     VersionBody,
 )
 from penstock.api.ubiops.project import Shown
-from penstock.api.ubiops.removal import remove_version, users_of
+from penstock.api.ubiops.removal import release_version, remove_version
 from penstock.api.ubiops.rules import (
     checked_choice,
     checked_labels,
@@ -31,7 +31,7 @@ from penstock.api.ubiops.rules import (
     wanted_labels,
 )
 from penstock.api.ubiops.wire import VersionCreate, VersionUpdate, changes, read
-from penstock.kernel.errors import AlreadyExists, Invalid, NotFound, WrongState
+from penstock.kernel.errors import AlreadyExists, Invalid, NotFound
 from penstock.services.documents import Document
 from penstock.services.services import Services
 
@@ -109,19 +109,7 @@ async def delete(call: Call) -> None:
     project, deployment = await _deployment(call)
     services = call.services
     present = await find_version(services, project, deployment, call.path["version"])
-    if users := await users_of(services, project, deployment.id, present.id):
-        raise WrongState(f"Version {present.body.title!r} cannot be deleted: it is used by {', '.join(users)}")
-    if deployment.body.default_version == present.id:
-        rows = await all_of(services.documents, VERSION, project.scope, equals("deployment_id", deployment.id))
-        if len(rows) > 1:
-            raise WrongState(
-                f"Version {present.body.title!r} cannot be deleted: it is the default version; make another one default"
-            )
-        if users := await users_of(services, project, deployment.id):
-            raise WrongState(f"Version {present.body.title!r} cannot be deleted: it is used by {', '.join(users)}")
-        await services.documents.update(
-            DEPLOYMENT, deployment.id, lambda body: msgspec.structs.replace(body, default_version=None)
-        )
+    await release_version(services, project, (DEPLOYMENT, VERSION), deployment, present)
     await remove_version(services, project, present)
     await services.store.commit(_note(call, project, deployment, "delete", present.body.title))
 
