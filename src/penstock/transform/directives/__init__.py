@@ -23,6 +23,7 @@ from penstock.transform.directives import (
     money,
     pieces,
     rows,
+    workbooks,
     xml_values,
 )
 from penstock.transform.directives.declaring import Definition, Setting, Step, declared
@@ -46,6 +47,7 @@ FAMILIES = (
     money,
     pieces,
     rows,
+    workbooks,
     xml_values,
 )
 """The modules; importing them declares what is in them."""

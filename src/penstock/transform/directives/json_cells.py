@@ -48,6 +48,19 @@ def spread_members(frame: Frame, records: list[dict[str, Any] | None], codes: An
     return frame
 
 
+def spread_groups(frame: Frame, groups: list[list[dict[str, Any]]], codes: Any) -> tuple[Frame, Any]:
+    """Make a row of each record in the group of a row's code, in the place of that row, with the record's members.
+
+    Returns: rows with these columns alone, and of each the row that it comes from.
+    """
+    counts = np.fromiter(map(len, groups), np.int64, len(groups))
+    starts = np.concatenate([[0], np.cumsum(counts)])
+    origin = np.repeat(np.arange(frame.rows, dtype=np.int64), counts[codes])
+    within = np.arange(len(origin)) - np.repeat(np.cumsum(counts[codes]) - counts[codes], counts[codes])
+    records = [record for group in groups for record in group]
+    return spread_members(frame.with_columns([]).take(origin), list(records), starts[codes[origin]] + within), origin
+
+
 @directive("parse-as-json", Parameter("column", COLUMN), Parameter("depth", NUMBER, True))
 def parse_as_json(arguments: Arguments, setting: Setting) -> Step:
     """Replace a JSON text by columns of its members, or by rows of its elements.

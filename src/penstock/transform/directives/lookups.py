@@ -20,7 +20,7 @@ from penstock.transform.directives.declaring import (
 from penstock.transform.directives.json_cells import spread_members
 from penstock.transform.frames.data import encode
 from penstock.transform.frames.frame import Frame
-from penstock.transform.recipe.parser import BOOLEAN, COLUMN, COLUMNS, IDENTIFIER, NUMBER, TEXT
+from penstock.transform.recipe.parser import COLUMN, COLUMNS, IDENTIFIER, NUMBER, TEXT
 from penstock.transform.recipe.usage import Arguments, Parameter
 
 __all__: list[str] = []
@@ -100,7 +100,6 @@ def _unsupported(name: str, *parameters: Parameter) -> None:
 
 _unsupported("parse-as-avro", Parameter("column", COLUMN), Parameter("schema-id", IDENTIFIER), Parameter("encode-type", IDENTIFIER), Parameter("version", NUMBER, True))  # fmt: skip  # noqa: E501
 _unsupported("parse-as-protobuf", Parameter("column", COLUMN), Parameter("schema-id", IDENTIFIER), Parameter("record-name", TEXT), Parameter("version", NUMBER, True))  # fmt: skip  # noqa: E501
-_unsupported("parse-as-excel", Parameter("column", COLUMN), Parameter("sheet", TEXT, True), Parameter("first-row-as-header", BOOLEAN, True))  # fmt: skip  # noqa: E501
 _unsupported("invoke-http", Parameter("url", TEXT), Parameter("column", COLUMNS), Parameter("header", TEXT, True))
 _unsupported("data-model-map-column", Parameter("url", TEXT), Parameter("revision", NUMBER), Parameter("model", TEXT), Parameter("target-field", TEXT), Parameter("column", COLUMN))  # fmt: skip  # noqa: E501
 _unsupported("validate-standard", Parameter("column", COLUMN), Parameter("standard-id", IDENTIFIER))

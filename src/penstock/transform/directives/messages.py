@@ -9,10 +9,8 @@ import io
 import re
 from typing import Any
 
-import numpy as np
-
 from penstock.transform.directives.declaring import Setting, Step, directive, each_value, stopped, wrong_type
-from penstock.transform.directives.json_cells import flattened, spread_members
+from penstock.transform.directives.json_cells import flattened, spread_groups, spread_members
 from penstock.transform.frames.data import encode
 from penstock.transform.frames.frame import Frame
 from penstock.transform.jvm.values import JsonArray, JsonObject, Long
@@ -101,12 +99,7 @@ def parse_as_avro_file(arguments: Arguments, setting: Setting) -> Step:
         if data is None or frame.rows == 0:
             return frame
         values, codes = encode(data)
-        counts = np.fromiter(map(len, values), np.int64, len(values))
-        starts = np.concatenate([[0], np.cumsum(counts)])
-        rows = np.repeat(np.arange(frame.rows, dtype=np.int64), counts[codes])
-        within = np.arange(len(rows)) - np.repeat(np.cumsum(counts[codes]) - counts[codes], counts[codes])
-        flat = [record for group in values for record in group]
-        return spread_members(frame.with_columns([]).take(rows), flat, starts[codes[rows]] + within)
+        return spread_groups(frame, values, codes)[0]
 
     return step
 
