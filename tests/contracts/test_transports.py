@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from penstock.connect.datagen.source import GeneratorSource
 from penstock.connect.files import FileSink, FileSource
-from penstock.connect.generator import GeneratorSource
 from penstock.connect.nothing import EmptySource, NullSink
 from penstock.connect.url import OpenUrl, UrlSource
 from penstock.data.pool import Pool

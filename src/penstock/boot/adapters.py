@@ -3,12 +3,12 @@
 Loaded by the engine's process alone: the formats bring numpy and Arrow with them.
 """
 
+from penstock.connect.datagen.source import GeneratorSource
 from penstock.connect.files import FileSink, FileSource
 from penstock.connect.formats.csv import CsvFormat
 from penstock.connect.formats.json import JsonFormat
 from penstock.connect.formats.parquet import ParquetFormat
 from penstock.connect.formats.raw import RawFormat
-from penstock.connect.generator import GeneratorSource
 from penstock.connect.kafka import KafkaSink, KafkaSource
 from penstock.connect.nats import NatsSource
 from penstock.connect.nothing import EmptySource, NullSink

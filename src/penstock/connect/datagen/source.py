@@ -1,4 +1,4 @@
-"""Rows made up by rule: the transport "datagen". Same settings and seed, same rows.
+"""The transport "datagen": its plan, its rate, and where it goes on.
 
 Source: spec of connectors, datagen: a plan is a list of stretches with limit, rate and settings by column; a column
 without settings counts up.
@@ -14,7 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from penstock.connect.generated import Generator, column_generator
+from penstock.connect.datagen.columns import Generator, column_generator
+from penstock.connect.datagen.parts import value_generator
+from penstock.connect.datagen.streams import Streams
 from penstock.data.changes import Changes
 from penstock.data.pool import Pool
 from penstock.ports.format import Layout
@@ -36,7 +38,8 @@ class Stretch:
 
 
 class GeneratorSource:
-    """The transport "datagen": rows made up by rule; the same settings and seed make the same rows.
+    """The transport "datagen": rows made up by rule; the same settings and seed make the same rows, those that Feldera
+    makes (but for the words of made-up texts, random booleans, and what is drawn in a row after a made-up text).
 
     workers and transaction_size are taken and change nothing: rows come in one order, whoever makes them, and steps
     are cut by the circuit.
@@ -88,7 +91,9 @@ def _stretch(part: Mapping[str, Any], table: Layout, pool: Pool) -> Stretch:
         if not isinstance(setting, dict):
             raise TransportRefused(f"the settings of column {name!r} are an object, not {setting!r}")
         settings[column] = setting
-    columns = tuple(column_generator(c.name, c.type, settings.get(c.name, {}), pool) for c in table.columns)
+    columns = tuple(
+        column_generator(c.name, c.type, settings.get(c.name, {}), pool, value_generator) for c in table.columns
+    )
     chunk_rows = int(chunk) if chunk else _CHUNK_ROWS
     if rate:
         chunk_rows = max(1, min(chunk_rows, int(rate / 20)))
@@ -105,7 +110,7 @@ def _number(part: Mapping[str, Any], name: str, kind: type) -> float | None:
 
 
 class OpenGenerator:
-    """Makes the rows of a plan."""
+    """Makes the rows of a plan. A place: the seed, and how many rows were made before."""
 
     def __init__(self, plan: list[Stretch], width: int, seed: int | None) -> None:
         self._plan = plan
@@ -119,24 +124,27 @@ class OpenGenerator:
             self._seed, self._skip = place["seed"], place["rows"]
 
     def run(self, feed: Feed) -> None:
-        """Give all rows of each stretch in turn."""
+        """Give all rows of each stretch in turn, from the first that was not made before."""
         seed = secrets.randbits(63) if self._seed is None else self._seed
-        random = np.random.default_rng(seed)
-        given = 0
+        before = 0
         for stretch in self._plan:
-            began = time.monotonic()
-            done = before = 0
-            while stretch.limit is None or done < stretch.limit:
-                count = stretch.chunk_rows if stretch.limit is None else min(stretch.chunk_rows, stretch.limit - done)
-                if stretch.rate is not None and given >= self._skip:
-                    ahead_s = (done - before) / stretch.rate - (time.monotonic() - began)
-                    if ahead_s > 0:
-                        feed.wait_s(ahead_s)
-                columns = [generate(done, count, random) for generate in stretch.columns]
-                done += count
-                given += count
-                if given <= self._skip:  # made only to have chance go its way
-                    before, began = done, time.monotonic()
-                    continue
-                feed.begins({"seed": seed, "rows": given - count})
-                feed.changes(Changes(columns, np.ones(count, np.int64)), 8 * self._width * count)
+            first = max(self._skip - before, 0)
+            if stretch.limit is None or first < stretch.limit:
+                self._give(feed, stretch, seed, first, before)
+            before += stretch.limit or 0
+
+    def _give(self, feed: Feed, stretch: Stretch, seed: int, first: int, before: int) -> None:
+        """Give the rows of a stretch from number `first` on. before: how many rows the plan has before it."""
+        began, done = time.monotonic(), first
+        while stretch.limit is None or done < stretch.limit:
+            count = stretch.chunk_rows if stretch.limit is None else min(stretch.chunk_rows, stretch.limit - done)
+            if stretch.rate is not None:
+                ahead_s = (done - first) / stretch.rate - (time.monotonic() - began)
+                if ahead_s > 0:
+                    feed.wait_s(ahead_s)
+            numbers, rows = np.arange(done, done + count), np.arange(count)
+            streams = Streams(seed, done, count)
+            columns = [generate(numbers, streams, rows) for generate in stretch.columns]
+            feed.begins({"seed": seed, "rows": before + done})
+            feed.changes(Changes(columns, np.ones(count, np.int64)), 8 * self._width * count)
+            done += count
