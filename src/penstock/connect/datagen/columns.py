@@ -103,7 +103,7 @@ def _of_values(settings: Settings, type: SqlType, pool: Pool) -> Generator:
 
 
 def _tossed(settings: Settings, streams: Streams, rows: Rows) -> npt.NDArray[np.uint64]:
-    """Return bits for booleans, which Feldera takes from elsewhere than the row's stream: they draw nothing there."""
+    """Return bits for booleans, which come from elsewhere than the row's stream: nothing is drawn for them."""
     return streams.aside(rows, int.from_bytes(settings.name.encode()[:8], "little"))
 
 

@@ -38,8 +38,9 @@ class Stretch:
 
 
 class GeneratorSource:
-    """The transport "datagen": rows made up by rule; the same settings and seed make the same rows, those that Feldera
-    makes (but for the words of made-up texts, random booleans, and what is drawn in a row after a made-up text).
+    """The transport "datagen": rows made up by rule; the same settings and seed make the same rows, here and
+    on servers that draw as this one does (but for the words of made-up texts, what is drawn in a row after them, and
+    random booleans).
 
     workers and transaction_size are taken and change nothing: rows come in one order, whoever makes them, and steps
     are cut by the circuit.

@@ -3,7 +3,7 @@
 Which numbers are drawn is part of what a seed promises, so it is spelled out here and depends on no library's version.
 
 Source: xoshiro256++ (Blackman, Vigna, "Scrambled linear pseudorandom number generators", 2021), its state filled by
-PCG-XSH-RR 64/32 (O'Neill, 2014) as the small generator of Rust's `rand` 0.8 has it, which Feldera's datagen uses;
+PCG-XSH-RR 64/32 (O'Neill, 2014) as the small generator of Rust's `rand` 0.8 has it: other servers' datagen uses that;
 integers by widening multiplication with rejection (Lemire, "Fast random integer generation in an interval", 2019);
 Zipf by rejection from a bounding density (Crease, "Rejection sampling the Zipf distribution").
 """
