@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -80,6 +81,18 @@ class BlobStoreContract:
             await content(blobs, address)
         with pytest.raises(Invalid):
             await blobs.delete(address)
+
+    async def test_a_sweep_removes_what_is_old_and_not_to_be_kept(self, blobs: BlobStore) -> None:
+        kept, gone = [(await blobs.put(chunks(body))).sha256 for body in (b"kept", b"gone")]
+        long_ago, soon = datetime.now(UTC) - timedelta(hours=1), datetime.now(UTC) + timedelta(hours=1)
+
+        assert await blobs.sweep({kept}, long_ago) == 0
+        assert await blobs.sweep({kept}, soon) == 1
+
+        assert await content(blobs, kept) == b"kept"
+        with pytest.raises(NotFound):
+            await blobs.stat(gone)
+        assert (await blobs.put(chunks(b"gone"))).sha256 == gone
 
     async def test_a_deleted_blob_is_gone(self, blobs: BlobStore) -> None:
         blob = await blobs.put(chunks(b"x"))

@@ -282,6 +282,18 @@ class MetadataStoreContract:
 
         assert sorted(position for (position,) in outcomes) == list(range(1, 201))
 
+    async def test_digests_are_found_wherever_they_stand(self, store: MetadataStore) -> None:
+        digests = [f"{number:064x}" for number in range(4)]
+        body = b'{"uri": "store:%b", "not": "%b"}' % (digests[0].encode(), b"F" * 64)
+        await store.commit(
+            insert("1", body=body, package=digests[1]),
+            insert("2", body=digests[2].encode()),
+            Delete("toy.thing", "2"),
+            Append("s", EPOCH, "x", digests[3].encode()),
+        )
+
+        assert await store.digests() == {digests[0], digests[1], digests[3]}
+
     async def test_a_closed_store_refuses_everything(self, store: MetadataStore) -> None:
         await store.close()
         await store.close()

@@ -30,6 +30,7 @@ from penstock.services.services import Services
 from penstock.services.serving import Serving
 from penstock.services.timekeeper import SystemClock
 from penstock.services.triggers import Launcher, Triggers
+from penstock.services.upkeep import Upkeep
 
 __all__ = ["ENGINE_COMMAND", "compose", "open_services"]
 
@@ -96,10 +97,12 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         )
         runs.listen(steps.run_ended)
         triggers = Triggers(store, clock, runs)
+        upkeep = Upkeep(store, stores.blobs, clock)
         serving = Serving(store, clock, stores.pools, stores.log_book, secrets.read)
         try:
             await serving.open()
             await runs.open()
+            upkeep.open()
             yield Services(
                 clock=clock,
                 store=store,
@@ -119,6 +122,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
                 is_full=settings.edition == "full",
             )
         finally:
+            await upkeep.close()
             await triggers.close()
             await runs.close()
             await serving.close()

@@ -19,6 +19,7 @@ class LogEvent(StrEnum):
     STORE_MIGRATED = "store.migrated"
     STORE_WRITE_FAILED = "store.write_failed"
     STORE_CHECKPOINT_FAILED = "store.checkpoint_failed"
+    STORE_SWEPT = "store.swept"
     STORE_CLOSED = "store.closed"
     CIRCUIT_STARTED = "circuit.started"
     CIRCUIT_STOPPED = "circuit.stopped"

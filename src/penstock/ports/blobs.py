@@ -3,8 +3,9 @@
 Contract suite: `tests/contracts/blob_store.py`. Reference implementation: `store.memory.MemoryBlobs`.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Set
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 __all__ = ["Blob", "BlobStore"]
@@ -44,4 +45,11 @@ class BlobStore(Protocol):
 
     async def delete(self, sha256: str) -> None:
         """Remove a blob; nothing happens if there is none."""
+        ...
+
+    async def sweep(self, keep: Set[str], stored_before: datetime) -> int:
+        """Remove all blobs but those of `keep` and those that were put, or put again, since an instant.
+
+        Returns: how many were removed.
+        """
         ...

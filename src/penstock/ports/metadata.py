@@ -51,6 +51,13 @@ class MetadataStore(Protocol):
         """Return facts of a stream, oldest first from after a position, or newest first down to it."""
         ...
 
+    async def digests(self) -> frozenset[str]:
+        """Return every run of 64 lower-case hexadecimal digits that occurs in a record or a fact.
+
+        These may be addresses of blobs; a blob that is not among them is named by nothing here. Reads everything.
+        """
+        ...
+
     async def close(self) -> None:
         """Finish what was accepted, then release everything. Later calls raise Unavailable."""
         ...

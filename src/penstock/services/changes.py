@@ -55,6 +55,10 @@ class Changes:
         """Return facts of a stream."""
         return await self._store.facts(stream, after=after, limit=limit, newest_first=newest_first)
 
+    async def digests(self) -> frozenset[str]:
+        """Return every run of 64 hexadecimal digits in a record or a fact."""
+        return await self._store.digests()
+
     async def close(self) -> None:
         """Close the store."""
         await self._store.close()

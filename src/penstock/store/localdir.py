@@ -9,7 +9,10 @@ import errno
 import hashlib
 import os
 import tempfile
-from collections.abc import AsyncIterator, Callable
+import threading
+from collections.abc import AsyncIterator, Callable, Set
+from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -32,6 +35,7 @@ class LocalBlobs:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._incoming = directory / _TEMPORARY
+        self._naming = threading.Lock()
         self._incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
         # What a crash left half-written.
         for leftover in self._incoming.iterdir():
@@ -50,7 +54,7 @@ class LocalBlobs:
                     size_bytes += len(chunk)
                 await _on_disk(os.fsync, descriptor)
             sha256 = digest.hexdigest()
-            await _on_disk(_publish, temporary, self._path(sha256))
+            await _on_disk(self._publish, temporary, self._path(sha256))
         finally:
             # Also runs when the caller is cancelled, so it must not await.
             temporary.unlink(missing_ok=True)  # noqa: ASYNC240
@@ -85,6 +89,30 @@ class LocalBlobs:
         """Remove a blob."""
         await asyncio.to_thread(self._path(sha256).unlink, missing_ok=True)
 
+    async def sweep(self, keep: Set[str], stored_before: datetime) -> int:
+        """Remove all blobs but those of `keep` and those that were put since an instant."""
+        return await asyncio.to_thread(self._sweep, keep, stored_before.timestamp())
+
+    def _sweep(self, keep: Set[str], before_s: float) -> int:
+        count = 0
+        for path in self._directory.glob("[0-9a-f][0-9a-f]/*"):
+            if path.name in keep:
+                continue
+            with self._naming, suppress(FileNotFoundError):  # so that it is not put again in between
+                if path.stat().st_mtime < before_s:
+                    path.unlink()
+                    count += 1
+        return count
+
+    def _publish(self, temporary: Path, target: Path) -> None:
+        is_new = not target.parent.exists()
+        target.parent.mkdir(exist_ok=True, mode=0o700)
+        with self._naming:
+            temporary.rename(target)
+        _sync_directory(target.parent)
+        if is_new:
+            _sync_directory(target.parent.parent)
+
     def _path(self, sha256: str) -> Path:
         check_digest(sha256)
         return self._directory / sha256[:2] / sha256
@@ -94,15 +122,6 @@ def _append(descriptor: int, chunk: bytes) -> None:
     view = memoryview(chunk)
     while view:
         view = view[os.write(descriptor, view) :]
-
-
-def _publish(temporary: Path, target: Path) -> None:
-    is_new = not target.parent.exists()
-    target.parent.mkdir(exist_ok=True, mode=0o700)
-    temporary.rename(target)
-    _sync_directory(target.parent)
-    if is_new:
-        _sync_directory(target.parent.parent)
 
 
 def _sync_directory(directory: Path) -> None:

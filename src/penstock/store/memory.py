@@ -4,7 +4,10 @@ Everything is done between two awaits, so that a commit is atomic without a lock
 """
 
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Set
+from datetime import UTC, datetime
+
+import msgspec
 
 from penstock.kernel.errors import AlreadyExists, Conflict, NotFound, Unavailable
 from penstock.kernel.instants import unix_us
@@ -23,7 +26,7 @@ from penstock.kernel.records import (
 )
 from penstock.kernel.scope import Scope
 from penstock.ports.blobs import Blob
-from penstock.store.digest import check_digest
+from penstock.store.digest import check_digest, digests_in
 
 __all__ = ["MemoryBlobs", "MemoryStore"]
 
@@ -94,6 +97,12 @@ class MemoryStore:
         self._check_open()
         found = self._streams.get(stream, ())[after:]
         return (found[::-1] if newest_first else found)[:limit]
+
+    async def digests(self) -> frozenset[str]:
+        """Return every run of 64 hexadecimal digits in a record or a fact."""
+        self._check_open()
+        records = digests_in(msgspec.json.encode(dict(each.index)) + each.body for each in self._records.values())
+        return records | digests_in(fact.body for facts in self._streams.values() for fact in facts)
 
     async def close(self) -> None:
         """Refuse every later call."""
@@ -172,12 +181,14 @@ class MemoryBlobs:
 
     def __init__(self) -> None:
         self._blobs: dict[str, bytes] = {}
+        self._stored_at: dict[str, datetime] = {}
 
     async def put(self, chunks: AsyncIterator[bytes]) -> Blob:
         """Store a stream."""
         content = b"".join([chunk async for chunk in chunks])
         sha256 = hashlib.sha256(content).hexdigest()
         self._blobs[sha256] = content
+        self._stored_at[sha256] = datetime.now(UTC)
         return Blob(sha256, len(content))
 
     async def stat(self, sha256: str) -> Blob:
@@ -193,6 +204,13 @@ class MemoryBlobs:
     async def delete(self, sha256: str) -> None:
         """Remove a blob."""
         self._blobs.pop(check_digest(sha256), None)
+
+    async def sweep(self, keep: Set[str], stored_before: datetime) -> int:
+        """Remove all blobs but those of `keep` and those that were put since an instant."""
+        gone = [each for each in self._blobs if each not in keep and self._stored_at[each] < stored_before]
+        for sha256 in gone:
+            del self._blobs[sha256]
+        return len(gone)
 
     def _content(self, sha256: str) -> bytes:
         content = self._blobs.get(check_digest(sha256))

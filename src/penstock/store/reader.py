@@ -1,6 +1,7 @@
 """Read-only connections, one for each of a few threads, so that a slow list does not hold the event loop."""
 
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -33,6 +34,10 @@ class Readers:
     def fetch(self, sql: str, values: dict[str, object] | tuple[object, ...] = ()) -> list[Row]:
         """Run one statement and return all its rows. Called in a thread of `executor`."""
         return self._connection().execute(sql, values).fetchall()
+
+    def stream(self, sql: str) -> Iterator[Row]:
+        """Run one statement and yield its rows as they are read. Called in a thread of `executor`."""
+        yield from self._connection().execute(sql)
 
     def pin(self) -> None:
         """Let this thread's statements see the database as it is now, until `unpin` or the next `pin`."""

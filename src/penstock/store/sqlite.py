@@ -20,6 +20,7 @@ from penstock.kernel.query import Cursor, Query
 from penstock.kernel.records import Fact, Page, Record, Write
 from penstock.kernel.scope import Scope
 from penstock.store.counts import Counts
+from penstock.store.digest import digests_in
 from penstock.store.lists import Lists, place_of
 from penstock.store.migrations import migrate, read_migrations
 from penstock.store.queries import query as named
@@ -102,6 +103,15 @@ class SqliteStore:
         sql = named("facts_newest_first" if newest_first else "facts_oldest_first")
         rows = await self._fetch(sql, {"stream": stream, "after": after, "limit": limit})
         return tuple(_fact(row) for row in rows)
+
+    async def digests(self) -> frozenset[str]:
+        """Return every run of 64 hexadecimal digits in a record or a fact."""
+        self._check_open()
+        return await asyncio.get_running_loop().run_in_executor(self._readers.executor, self._digests)
+
+    def _digests(self) -> frozenset[str]:
+        texts: Any = (text for (text,) in self._readers.stream(named("texts")))
+        return digests_in(text.encode() if isinstance(text, str) else text for text in texts)
 
     async def close(self) -> None:
         """Finish what was accepted, then close all connections."""

@@ -80,6 +80,10 @@ INSERT OR REPLACE INTO column_texts (rowid, text) VALUES (:row, :text);
 -- Take a text out of the index of parts.
 DELETE FROM column_texts WHERE rowid = :row;
 
+-- name: texts
+-- Everything that records and facts hold.
+SELECT columns FROM records UNION ALL SELECT body FROM records UNION ALL SELECT body FROM facts;
+
 -- name: last_position
 -- How many facts a stream has.
 SELECT coalesce(max(position), 0) FROM facts WHERE stream = :stream;
