@@ -1,6 +1,7 @@
 """Random scalar expressions in two spellings: the engine's and DuckDB's, equal in value.
 
-Types are words: int, big, dbl (quarters only, so that sums are exact), dec, str, date, ts, bool.
+Types are words: int, big, dbl (quarters only, so that sums are exact), dec, str, date, ts, bool, and the rarer tiny,
+uint (unsigned), wide (a decimal of two words), real, time, uuid, bin (bytes), arr (of integers, none of them NULL).
 """
 
 from __future__ import annotations
@@ -11,8 +12,11 @@ from typing import NamedTuple
 
 from tests.properties.choices import Choices
 
-NUMBERS = ("int", "big", "dbl", "dec")
-TYPES = (*NUMBERS, "str", "date", "ts", "bool")
+NUMBERS = ("int", "big", "dbl", "dec", "tiny", "uint", "wide", "real")
+TYPES = (
+    *("int", "big", "dbl", "dec", "str", "date", "ts", "bool"),
+    *("tiny", "uint", "wide", "real", "time", "uuid", "bin", "arr"),
+)
 NAMES = {
     "int": "INT",
     "big": "BIGINT",
@@ -22,7 +26,16 @@ NAMES = {
     "date": "DATE",
     "ts": "TIMESTAMP",
     "bool": "BOOLEAN",
+    "tiny": "TINYINT",
+    "uint": "INT UNSIGNED",
+    "wide": "DECIMAL(25, 5)",
+    "real": "REAL",
+    "time": "TIME",
+    "uuid": "UUID",
+    "bin": "VARBINARY",
+    "arr": "INT ARRAY",
 }
+THEIR_NAMES = {**NAMES, "uint": "UINTEGER", "bin": "BLOB", "arr": "INT[]"}
 LITERALS = {
     "int": ("0", "1", "2", "3", "-1"),
     "big": ("CAST(0 AS BIGINT)", "CAST(2 AS BIGINT)", "5000000000"),
@@ -32,6 +45,21 @@ LITERALS = {
     "date": ("DATE '2024-01-01'", "DATE '2024-02-29'"),
     "ts": ("TIMESTAMP '2024-01-01 00:00:00'", "TIMESTAMP '2024-01-01 00:00:15'"),
     "bool": ("TRUE", "FALSE"),
+    "tiny": ("CAST(0 AS TINYINT)", "CAST(-3 AS TINYINT)"),
+    "uint": ("CAST(0 AS INT UNSIGNED)", "CAST(4 AS INT UNSIGNED)"),
+    "wide": ("CAST(0 AS DECIMAL(25, 5))", "CAST(12345678901234567890.12345 AS DECIMAL(25, 5))"),
+    "real": ("CAST(0.5 AS REAL)", "CAST(-2 AS REAL)"),
+    "time": ("TIME '00:00:00'", "TIME '12:30:15.5'"),
+    "uuid": ("CAST('00000000-0000-0000-0000-000000000001' AS UUID)", "UUID 'f0000000-0000-0000-0000-00000000000a'"),
+    "bin": ("x''", "x'61'", "x'00ff'"),
+    "arr": ("ARRAY[1]", "ARRAY[1, 2]", "ARRAY[3]"),
+}
+THEIR_LITERALS = {
+    "CAST(0 AS INT UNSIGNED)": "CAST(0 AS UINTEGER)",
+    "CAST(4 AS INT UNSIGNED)": "CAST(4 AS UINTEGER)",
+    "x''": "''::BLOB",
+    "x'61'": "'a'::BLOB",
+    "x'00ff'": "'\\x00\\xFF'::BLOB",
 }
 
 
@@ -57,6 +85,16 @@ def sql(template: str, *parts: Sql | str, theirs: str | None = "") -> Sql:
 def joined(separator: str, parts: Sequence[Sql | str]) -> Sql:
     """Put parts behind each other."""
     return sql(separator.join(["{}"] * len(parts)), *parts)
+
+
+def literal(text: str) -> Sql:
+    """Return one of the LITERALS."""
+    return Sql(text, THEIR_LITERALS.get(text, text))
+
+
+def cast(value: Sql, type: str) -> Sql:
+    """Convert a value to a type."""
+    return sql(f"CAST({{}} AS {NAMES[type]})", value, theirs=f"CAST({{}} AS {THEIR_NAMES[type]})")
 
 
 class Expr(NamedTuple):
@@ -88,8 +126,8 @@ class Expressions:
             if columns and not self.c.chance(15):
                 return self.c.pick(columns)
             if self.c.chance(8):
-                return sql(f"CAST(NULL AS {NAMES[type]})")
-            return sql("{}", self.c.pick(LITERALS[type]))
+                return cast(sql("NULL"), type)
+            return literal(self.c.pick(LITERALS[type]))
         if self._subquery is not None and self.c.chance(6):
             found = self._subquery(scope, type)
             if found is not None:
@@ -112,7 +150,9 @@ class Expressions:
             if column.type == "str":
                 return Expr(sql("CHAR_LENGTH({})", column.sql), "int")
             if column.type == "ts":
-                return Expr(sql("CAST({} AS DATE)", column.sql), "date")
+                return Expr(cast(column.sql, "date"), "date")
+            if column.type == "arr":
+                return Expr(sql("CARDINALITY({})", column.sql, theirs="LEN({})"), "int")
         return column
 
     def _of_any_type(self, scope: Scope, type: str, depth: int) -> Sql:
@@ -141,7 +181,7 @@ class Expressions:
         return sql("({} " + "+-*"[kind] + " {})", a, b)
 
     def _int(self, scope: Scope, depth: int) -> Sql:
-        kind = self.c.below(9)
+        kind = self.c.below(12)
         if kind < 4:
             return self._arithmetic(scope, "int", depth)
         if kind == 4:
@@ -155,10 +195,19 @@ class Expressions:
             part = self.c.pick(("YEAR", "MONTH", "DAY"))
             # The engine's EXTRACT is a BIGINT.
             return sql(f"CAST(EXTRACT({part} FROM {{}}) AS INT)", self.of(scope, "date", depth))
+        if kind == 8:
+            return cast(self.of(scope, "tiny", depth), "int")
+        if kind == 9:
+            return sql("CARDINALITY({})", self.of(scope, "arr", depth), theirs="LEN({})")
+        if kind == 10:
+            index = self.c.pick("123")
+            return sql(f"({{}})[{index}]", self.of(scope, "arr", depth))
+        if kind == 11:
+            return sql("OCTET_LENGTH({})", self.of(scope, "bin", depth))
         return sql("POSITION({} IN {})", self.of(scope, "str", 0), self.of(scope, "str", depth))
 
     def _big(self, scope: Scope, depth: int) -> Sql:
-        kind = self.c.below(6)
+        kind = self.c.below(8)
         if kind < 2:
             return self._arithmetic(scope, "big", depth)
         if kind == 2:
@@ -166,20 +215,75 @@ class Expressions:
         if kind == 3:
             return sql("({} % 4)", self.of(scope, "big", depth))
         if kind == 4:
-            return sql("EXTRACT(MINUTE FROM {})", self.of(scope, "ts", depth))
-        return sql("CAST({} AS BIGINT)", self.of(scope, "int", depth))
+            return sql("EXTRACT(MINUTE FROM {})", self.of(scope, self.c.pick(("ts", "time")), depth))
+        return cast(self.of(scope, self.c.pick(("int", "uint", "tiny")), depth), "big")
 
     def _dbl(self, scope: Scope, depth: int) -> Sql:
-        kind = self.c.below(6)
+        kind = self.c.below(7)
         if kind < 3:
             return self._arithmetic(scope, "dbl", depth)
         if kind == 3:
             return sql("({} / 2e0)", self.of(scope, "dbl", depth))
-        return sql("CAST({} AS DOUBLE)", self.of(scope, ("int", "dec")[kind - 4], depth))
+        return cast(self.of(scope, ("int", "real", "tiny")[kind - 4], depth), "dbl")
+
+    def _real(self, scope: Scope, depth: int) -> Sql:
+        if self.c.below(3) == 2:
+            return cast(self.of(scope, "tiny", depth), "real")
+        return self._arithmetic(scope, "real", 0)
+
+    def _tiny(self, scope: Scope, depth: int) -> Sql:
+        a = self.of(scope, "tiny", depth)
+        if self.c.below(3) == 2:
+            return sql("({} % " + self.c.pick(("CAST(2 AS TINYINT)", "CAST(-3 AS TINYINT)")) + ")", a)
+        return sql("ABS({})", a)
+
+    def _uint(self, scope: Scope, depth: int) -> Sql:
+        kind = self.c.below(4)
+        a = self.of(scope, "uint", depth)
+        if kind == 0:
+            return sql("({} + {})", a, self.of(scope, "uint", depth))
+        if kind == 1:
+            theirs = "CASE WHEN ({1}) IS NOT NULL THEN ({0} - LEAST({0}, {1})) END"
+            return sql("({0} - LEAST({0}, {1}))", a, self.of(scope, "uint", 0), theirs=theirs)
+        if kind == 2:
+            return sql("({} % {})", a, cast(sql("3"), "uint"))
+        return cast(sql("ABS({})", self.of(scope, "int", depth)), "uint")
+
+    def _wide(self, scope: Scope, depth: int) -> Sql:
+        kind = self.c.below(6)
+        a = self.of(scope, "wide", depth)
+        if kind < 2:
+            return sql("({} " + "+-"[kind] + " {})", a, self.of(scope, "wide", depth))
+        if kind == 2:
+            return sql("ABS({})", a)
+        if kind == 3:
+            return sql("(- ({}))", a)
+        if kind == 4:
+            return cast(self.of(scope, "dec", depth), "wide")
+        return cast(self.of(scope, "big", depth), "wide")
+
+    def _time(self, scope: Scope, depth: int) -> Sql:
+        return cast(self.of(scope, "ts", depth), "time")
+
+    def _uuid(self, scope: Scope, depth: int) -> Sql:
+        return cast(cast(self.of(scope, "uuid", depth), "str"), "uuid")
+
+    def _bin(self, scope: Scope, depth: int) -> Sql:
+        return sql("({} || {})", self.of(scope, "bin", depth), self.of(scope, "bin", 0))
+
+    def _arr(self, scope: Scope, depth: int) -> Sql:
+        a = self.of(scope, "arr", depth)
+        kind = self.c.below(3)
+        if kind == 0:
+            theirs = "CASE WHEN ({0}) IS NULL OR ({1}) IS NULL THEN NULL ELSE LIST_CONCAT({0}, {1}) END"
+            return sql("ARRAY_CONCAT({0}, {1})", a, self.of(scope, "arr", 0), theirs=theirs)
+        if kind == 1:
+            return sql("ARRAY_REVERSE({})", a, theirs="LIST_REVERSE({})")
+        return sql("SORT_ARRAY({})", a, theirs="LIST_SORT({})")
 
     def _dec(self, scope: Scope, depth: int) -> Sql:
         if self.c.below(4) == 3:
-            return sql("CAST({} AS DECIMAL(10, 2))", self.of(scope, "int", depth))
+            return cast(self.of(scope, "int", depth), "dec")
         a = self.of(scope, "dec", depth)
         kind = self.c.below(4)
         if kind == 3:
@@ -202,13 +306,13 @@ class Expressions:
         if kind == 4:
             return sql("REPLACE({}, 'a', 'é')", a)
         if kind == 5:
-            return sql("CAST({} AS VARCHAR)", self.of(scope, self.c.pick(("int", "date", "big")), depth))
+            return cast(self.of(scope, self.c.pick(("int", "date", "big", "uuid", "wide", "tiny")), depth), "str")
         return sql("TRIM({})", a)
 
     def _date(self, scope: Scope, depth: int) -> Sql:
         kind = self.c.below(3)
         if kind == 0:
-            return sql("CAST({} AS DATE)", self.of(scope, "ts", depth))
+            return cast(self.of(scope, "ts", depth), "date")
         a = self.of(scope, "date", depth)
         word = ("INTERVAL '1' DAY", "INTERVAL '1' MONTH")[kind - 1]
         operator = self.c.pick("+-")
@@ -217,7 +321,7 @@ class Expressions:
     def _ts(self, scope: Scope, depth: int) -> Sql:
         kind = self.c.below(3)
         if kind == 0:
-            return sql("CAST({} AS TIMESTAMP)", self.of(scope, "date", depth))
+            return cast(self.of(scope, "date", depth), "ts")
         a = self.of(scope, "ts", depth)
         if kind == 1:
             return sql(f"({{}} {self.c.pick('+-')} INTERVAL '5' SECOND)", a)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from tests.properties.choices import Choices
-from tests.properties.expressions import NAMES, Sql
+from tests.properties.expressions import NAMES, THEIR_NAMES, Sql
 from tests.properties.law import Row
-from tests.properties.queries import Queries, Relation, named
+from tests.properties.queries import Queries
+from tests.properties.sources import Relation, named
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,8 @@ class Table:
 
     def ddl(self, *, ours: bool) -> str:
         """Return the CREATE TABLE statement, for the engine or for the oracle."""
-        parts = [f"{name} {NAMES[type]}{'' if nullable else ' NOT NULL'}" for name, type, nullable in self.columns]
+        names = NAMES if ours else THEIR_NAMES
+        parts = [f"{name} {names[type]}{'' if nullable else ' NOT NULL'}" for name, type, nullable in self.columns]
         if not ours:
             return f"CREATE TABLE {self.name} ({', '.join(parts)})"
         if self.key:
@@ -59,8 +62,16 @@ TABLES = (
     Table(
         "e", (("ts", "ts", False), ("n", "int", True), ("v", "int", False), ("f", "bool", False), ("m", "dec", False))
     ),
+    Table(
+        "w",
+        (("id", "uuid", False), ("y", "tiny", True), ("o", "uint", False), ("w", "wide", True), ("b", "bin", True)),
+        (0,),
+    ),
+    Table(
+        "z", (("x", "arr", True), ("r", "real", True), ("h", "time", True), ("w", "wide", False), ("o", "uint", True))
+    ),
 )
-"""Every type with and without NULL between them; p and q have a primary key."""
+"""Every type with and without NULL between them; p, q and w have a primary key."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +119,7 @@ def random_program(choices: Choices) -> Program:
     return Program(tuple(tables), tuple(views))
 
 
+_RARE = (float("nan"), float("inf"), -0.0)
 _STRINGS = ("a", "b", "", "ab", "é", "A", "日本", "it's", " a ")
 
 
@@ -120,7 +132,23 @@ def _value(type: str, nullable: bool, rng: random.Random) -> Any:
         case "big":
             return rng.choice((0, 1, 2, 3, 5, -2, 6_000_000_000))
         case "dbl":
+            return rng.choice((0.0, 0.25, -0.5, 1.0, 2.0, 3.75, *_RARE))
+        case "real":
             return rng.choice((0.0, 0.25, -0.5, 1.0, 2.0, 3.75))
+        case "tiny":
+            return rng.choice((0, 1, 2, -3, 5))
+        case "uint":
+            return rng.choice((0, 1, 2, 4, 4_000_000_000))
+        case "wide":
+            return Decimal(rng.choice(("0.00000", "1.00000", "-2.50000", "12345678901234567890.12345", "0.00001")))
+        case "time":
+            return rng.choice((time(0), time(12, 30, 15, 500000), time(23, 59, 59, 999999), time(6)))
+        case "uuid":
+            return UUID(int=rng.choice((1, 2, 3, 0xF000_0000_0000_0000_0000_0000_0000_000A)))
+        case "bin":
+            return rng.choice((b"", b"a", b"ab", b"\x00\xff"))
+        case "arr":
+            return rng.choice(([], [1], [1, 2], [2, 1], [3, 3]))
         case "dec":
             return Decimal(rng.choice(("0.00", "1.00", "1.25", "-2.50", "0.01", "3.00")))
         case "str":

@@ -1,204 +1,29 @@
 """Random queries in two spellings, over tables and views that are there.
 
-A query names its columns c0, c1, ...; relations stand under fresh aliases, so no two columns are confused.
+A query names its columns c0, c1, ...
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
-from tests.properties.choices import Choices
-from tests.properties.expressions import LITERALS, NAMES, NUMBERS, TYPES, Expr, Expressions, Scope, Sql, joined, sql
-
-
-class Relation(NamedTuple):
-    """A table, a view or a named query: the columns' names and types."""
-
-    name: str
-    columns: tuple[tuple[str, str], ...]
-
-
-class Query(NamedTuple):
-    """A query and the types of its columns."""
-
-    sql: Sql
-    types: tuple[str, ...]
+from tests.properties.expressions import (
+    LITERALS,
+    NUMBERS,
+    TYPES,
+    Expr,
+    Scope,
+    Sql,
+    cast,
+    joined,
+    literal,
+    sql,
+)
+from tests.properties.sources import Query, Relation, Sources, named
 
 
-def named(types: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """Return columns c0, c1, ... of types."""
-    return tuple((f"c{i}", type) for i, type in enumerate(types))
-
-
-class Queries:
+class Queries(Sources):
     """Random queries over relations."""
-
-    def __init__(self, choices: Choices, relations: Sequence[Relation]) -> None:
-        self.c = choices
-        self._relations = list(relations)
-        self._fresh = 0
-        self._plain = Expressions(choices)
-        self._nested = Expressions(choices, self._scalar)
-
-    # ------------------------------------------------------------------------------------------------- from
-
-    def _alias(self) -> str:
-        self._fresh += 1
-        return f"x{self._fresh}"
-
-    def _table(self, relation: Relation | None = None) -> tuple[Sql, Scope]:
-        relation = relation or self.c.pick(self._relations)
-        alias = self._alias()
-        scope = [Expr(sql("{}", f"{alias}.{name}"), type) for name, type in relation.columns]
-        return sql("{}", f"{relation.name} AS {alias}"), scope
-
-    def _source(self, depth: int) -> tuple[Sql, Scope]:
-        kind = self.c.below(12)
-        if depth <= 0 or kind < 4:
-            return self._table()
-        if kind < 6:
-            query = self.query(depth - 1)
-            alias = self._alias()
-            scope = [Expr(sql("{}", f"{alias}.{name}"), type) for name, type in named(query.types)]
-            return sql("({}) AS {}", query.sql, alias), scope
-        if kind == 6:
-            return self._windowed()
-        if kind == 7:
-            return self.c.pick((self._values, self._unnested, self._latest))()
-        return self._join(depth)
-
-    def _values(self) -> tuple[Sql, Scope]:
-        types = [self.c.pick(TYPES) for _ in range(1 + self.c.below(2))]
-        rows = [joined(", ", [self.c.pick(LITERALS[t]) for t in types]) for _ in range(1 + self.c.below(3))]
-        alias = self._alias()
-        columns = ", ".join(name for name, _ in named(types))
-        text = sql("(VALUES {}) AS {}", joined(", ", [sql("({})", row) for row in rows]), f"{alias}({columns})")
-        return text, [Expr(sql("{}", f"{alias}.{name}"), type) for name, type in named(types)]
-
-    def _unnested(self) -> tuple[Sql, Scope]:
-        """A table beside the elements of an array made of its columns."""
-        source, scope = self._table()
-        type = self._plain.key(scope).type
-        elements = joined(", ", [self._plain.of(scope, type, 0) for _ in range(1 + self.c.below(3))])
-        alias = self._alias()
-        text = sql(f"{{}} CROSS JOIN UNNEST(ARRAY[{{}}]) AS {alias}(item)", source, elements)
-        return text, [*scope, Expr(sql("{}", f"{alias}.item"), type)]
-
-    def _latest(self) -> tuple[Sql, Scope]:
-        """An ASOF join. Which of several rows of one time is taken is the engine's own affair."""
-        left, left_scope = self._table()
-        right, right_scope = self._table()
-        times = [
-            (a, b)
-            for a in left_scope
-            for b in right_scope
-            if a.type == b.type and a.type in ("int", "ts", "date", "big")
-        ]
-        keys = [(a, b) for a in left_scope for b in right_scope if a.type == b.type]
-        if not times:
-            return left, left_scope
-        (after, before), (key, other) = self.c.pick(times), self.c.pick(keys)
-        words = "{} LEFT ASOF JOIN {} MATCH_CONDITION ({} >= {}) ON {} = {}"
-        text = sql(words, left, right, after.sql, before.sql, key.sql, other.sql, theirs=None)
-        return text, [*left_scope, *right_scope]
-
-    def _windowed(self) -> tuple[Sql, Scope]:
-        """TUMBLE or HOP over a relation with a time."""
-        fit = [r for r in self._relations if any(t == "ts" for _, t in r.columns)]
-        if not fit:
-            return self._table()
-        relation = self.c.pick(fit)
-        time = self.c.pick([n for n, t in relation.columns if t == "ts"])
-        alias = self._alias()
-        slide = self.c.pick((10, 7))
-        size = slide * (1 + self.c.below(3)) if slide == 10 else 17
-        if size == slide:
-            ours = f"TUMBLE(TABLE {relation.name}, DESCRIPTOR({time}), INTERVAL '{slide}' SECOND)"
-        else:
-            ours = (
-                f"HOP(TABLE {relation.name}, DESCRIPTOR({time}), INTERVAL '{slide}' SECOND, INTERVAL '{size}' SECOND)"
-            )
-        windows = -(-size // slide)
-        start = f"(CAST(FLOOR(EPOCH_US({time}) / {slide}e6) AS BIGINT) - i) * {slide}000000"
-        theirs = (
-            f"(SELECT r.*, MAKE_TIMESTAMP({start}) AS window_start,"
-            f" MAKE_TIMESTAMP({start} + {size}000000) AS window_end"
-            f" FROM {relation.name} r, RANGE({windows}) n(i)"
-            f" WHERE {time} IS NOT NULL AND {start} + {size}000000 > EPOCH_US({time})) AS {alias}"
-        )
-        columns = [*relation.columns, ("window_start", "ts"), ("window_end", "ts")]
-        scope = [Expr(sql("{}", f"{alias}.{name}"), type) for name, type in columns]
-        return Sql(f"TABLE({ours}) AS {alias}", theirs), scope
-
-    def _condition(self, left: Scope, right: Scope, *, residual: bool = True) -> Sql:
-        """Return a condition with equalities between two sides, and sometimes more."""
-        parts: list[Sql] = []
-        for _ in range(1 + self.c.chance(25)):
-            pairs = [(a, b) for a in left for b in right if a.type == b.type or {a.type, b.type} <= {"int", "big"}]
-            if pairs:
-                a, b = self.c.pick(pairs)
-                operator = "IS NOT DISTINCT FROM" if self.c.chance(10) else "="
-                parts.append(sql(f"{{}} {operator} {{}}", a.sql, b.sql))
-        if not parts or (residual and self.c.chance(30)):
-            parts.append(self._plain.of([*left, *right], "bool", 2))
-        return joined(" AND ", parts)
-
-    def _join(self, depth: int) -> tuple[Sql, Scope]:
-        left, left_scope = self._source(depth - 1)
-        right, right_scope = self._source(depth - 1)
-        if " JOIN " in right.ours and not right.ours.startswith("("):
-            right = sql("({})", right)
-        scope = [*left_scope, *right_scope]
-        kind = self.c.pick(("JOIN", "LEFT JOIN", "JOIN", "RIGHT JOIN", "FULL JOIN", "CROSS JOIN"))
-        if kind == "CROSS JOIN":
-            return sql("{} CROSS JOIN {}", left, right), scope
-        # The oracle answers a FULL JOIN only of conditions that have an equality.
-        condition = self._condition(left_scope, right_scope)
-        text = sql(f"{{}} {kind} {{}} ON {{}}", left, right, condition)
-        if kind == "FULL JOIN" and " = " not in condition.ours:
-            text = Sql(text.ours, None)
-        return text, scope
-
-    # ------------------------------------------------------------------------------------------- sub-queries
-
-    def _scalar(self, scope: Scope, type: str) -> Sql | None:
-        """Return a sub-query as an expression: a scalar one, or EXISTS or IN for a BOOLEAN."""
-        source, inner = self._table()
-        where = self._correlation(scope, inner)
-        if type == "bool":
-            word = self.c.pick(("EXISTS", "NOT EXISTS", "IN", "NOT IN"))
-            if word.endswith("EXISTS"):
-                return sql(f"{word} (SELECT 1 FROM {{}} {{}})", source, where)
-            column = self._plain.column(inner, ("int", "big", "str", "date", "dec"))
-            if column is None:
-                return None
-            value = self._plain.of(scope, column.type, 1)
-            return sql(f"({{}} {word} (SELECT {{}} FROM {{}} {{}}))", value, column.sql, source, where)
-        if type in ("big",) and self.c.chance(50):
-            return sql("(SELECT COUNT(*) FROM {} {})", source, where)
-        value = self._plain.of(inner, type, 1)
-        return sql(f"(SELECT {self.c.pick(('MAX', 'MIN'))}({{}}) FROM {{}} {{}})", value, source, where)
-
-    def _correlation(self, scope: Scope, inner: Scope) -> Sql:
-        kind = self.c.below(3)
-        if kind == 0:
-            return sql("WHERE {}", self._condition(scope, inner))
-        if kind == 1:
-            return sql("WHERE {}", self._plain.of(inner, "bool", 1))
-        return sql("")
-
-    def _where(self, scope: Scope, percent: int = 50) -> Sql:
-        if not self.c.chance(percent):
-            return sql("")
-        found = self._scalar(scope, "bool") if self.c.chance(30) else None
-        if found is None:
-            return sql(" WHERE {}", self._nested.of(scope, "bool", 3))
-        if self.c.chance(50):
-            return sql(" WHERE {}", found)
-        return sql(f" WHERE {{}} {self.c.pick(('AND', 'OR'))} {{}}", found, self._nested.of(scope, "bool", 2))
-
-    # ----------------------------------------------------------------------------------------------- queries
 
     def query(self, depth: int) -> Query:
         """Return a query of any kind."""
@@ -282,7 +107,12 @@ class Queries:
         where = self._where(scope, 30)
         group = sql("")
         if keys:
-            form = " GROUP BY ROLLUP ({})" if self.c.chance(10) else " GROUP BY {}"
+            form = " GROUP BY {}"
+            if self.c.chance(20):
+                word = self.c.pick(("ROLLUP ({})", "CUBE ({})", "GROUPING SETS (({}), ())"))
+                form = f" GROUP BY {word}"
+                if self.c.chance(30):
+                    exprs.append(Expr(sql("GROUPING({})", keys[0].sql), "big"))
             group = sql(form, joined(", ", [k.sql for k in keys]))
         having = sql("")
         if self.c.chance(20):
@@ -386,20 +216,40 @@ class Queries:
 
     def _window_call(self, scope: Scope) -> Expr:
         partition = self._partition(scope)
-        kind = self.c.below(7)
+        kind = self.c.below(9)
+        if kind == 7:
+            return Expr(sql("ROW_NUMBER() OVER ({}ORDER BY {})", partition, self._order(scope, total=True)), "big")
+        if kind == 8:
+            column = self.c.pick(list(scope))
+            word = self.c.pick(("FIRST_VALUE", "LAST_VALUE"))
+            frame = "ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING"
+            order = self._order(scope, total=True)
+            return Expr(
+                sql(f"{word}({{}}) OVER ({{}}ORDER BY {{}} {frame})", column.sql, partition, order), column.type
+            )
         if kind == 0:
             word = self.c.pick(("RANK", "DENSE_RANK"))
             return Expr(sql(f"{word}() OVER ({{}}ORDER BY {{}})", partition, self._order(scope, total=False)), "big")
         if kind in (1, 2):
             type = self.c.pick(TYPES)
             word = ("LAG", "LEAD")[kind - 1]
-            more = self.c.pick(("", ", 2", f", 1, {LITERALS[type][0]}"))
+            more = self.c.pick((Sql("", ""), Sql(", 2", ", 2"), sql(", 1, {}", literal(LITERALS[type][0]))))
             order = self._order(scope, total=True)
             column = self._plain.column(scope, (type,))
-            value = sql("CAST({} AS " + NAMES[type] + ")", column.sql if column else LITERALS[type][1])
-            call = sql(f"{word}({{}}{more}) OVER ({{}}ORDER BY {{}})", value, partition, order)
+            value = cast(column.sql if column else literal(LITERALS[type][1]), type)
+            call = sql(f"{word}({{}}{{}}) OVER ({{}}ORDER BY {{}})", value, more, partition, order)
             return Expr(call, type)
-        word, type = self.c.pick((("COUNT", "big"), ("SUM", "int"), ("SUM", "dbl"), ("MIN", "str"), ("MAX", "dec")))
+        word, type = self.c.pick(
+            (
+                ("COUNT", "big"),
+                ("SUM", "int"),
+                ("SUM", "dbl"),
+                ("MIN", "str"),
+                ("MAX", "dec"),
+                ("SUM", "wide"),
+                ("MAX", "arr"),
+            )
+        )
         argument = self._plain.of(scope, self.c.pick(TYPES) if word == "COUNT" else type, 1)
         if kind == 3:
             frame = sql("")
@@ -442,4 +292,4 @@ class Queries:
 
 
 def _tells_equal_rows_apart(call: Expr) -> bool:
-    return any(word in call.sql.ours for word in ("LAG(", "LEAD(", "ROWS BETWEEN"))
+    return any(word in call.sql.ours for word in ("LAG(", "LEAD(", "ROWS BETWEEN", "ROW_NUMBER("))

@@ -21,7 +21,7 @@ from penstock.sql.compile import CompileFailed, compile_program
 from penstock.sql.diagnostics import NotSupported
 from penstock.sql.functions.registry import EvaluationError
 from tests.properties.choices import Choices, fewest, simplest
-from tests.properties.law import Feed, Row, Run, check_history
+from tests.properties.law import Feed, Row, Run, check_history, plain
 from tests.properties.programs import Program, Rows, random_program, random_row, random_rows
 
 PROGRAMS = int(os.environ.get("PENSTOCK_LAW_PROGRAMS", "300"))
@@ -66,7 +66,7 @@ class Oracle:
                 continue
             try:
                 self._database.execute(f"CREATE VIEW {view.name} AS {view.sql.theirs}")
-                result[view.name] = Counter(self._database.execute(f"SELECT * FROM {view.name}").fetchall())
+                result[view.name] = Counter(map(plain, self._database.execute(f"SELECT * FROM {view.name}").fetchall()))
             except duckdb.Error as error:
                 result[view.name] = str(error)
         return result

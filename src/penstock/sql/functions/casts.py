@@ -48,8 +48,8 @@ def conversion(sources: Iterable[Kind], targets: Iterable[Kind]) -> Callable[[Co
 
 
 def castable(source: SqlType, target: SqlType) -> bool:
-    """Whether there is a conversion between the kinds (parts of nested types aside)."""
-    return source.kind is Kind.NULL or (source.kind, target.kind) in CASTS
+    """Whether there is a conversion between the kinds (parts of nested types aside); a type converts to itself."""
+    return source.kind is Kind.NULL or _same(source, target) or (source.kind, target.kind) in CASTS
 
 
 def takes_nulls(source: SqlType, target: SqlType) -> bool:
@@ -62,10 +62,14 @@ def prepare_cast(context: Context, source: SqlType, target: SqlType, safe: bool)
 
     Raises: TypeMismatch if there is no such cast.
     """
-    if source.kind is Kind.NULL or source.with_nullable(True) == target.with_nullable(True):
+    if source.kind is Kind.NULL or _same(source, target):
         return None, False, False
     convert = CASTS.get((source.kind, target.kind))
     if convert is None:
         raise TypeMismatch(f"Cast function cannot convert value of type {describe(source)} to type {describe(target)}")
     made = convert(context, source, target, safe)
     return made.kernel, made.can_fail, made.tolerant
+
+
+def _same(source: SqlType, target: SqlType) -> bool:
+    return source.with_nullable(True) == target.with_nullable(True)
