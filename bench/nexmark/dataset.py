@@ -22,6 +22,8 @@ from bench.nexmark.layout import PART_COUNT, STREAMS, Stream, stripe_epochs
 FORMAT = 1
 """Raise it whenever the generator or the files change: old folders are then left alone and new ones written."""
 
+SIDE_ROWS = 10_000
+
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
@@ -56,6 +58,21 @@ def open_dataset(event_count: int, seed: int = 1) -> Dataset:
     if not (path / "manifest.json").exists():
         _write(dataset)
     return dataset
+
+
+def side_input() -> Path:
+    """Find the folder of the side input, or write it: 10,000 rows of `id,label`, the same for every data set."""
+    folder = cache_directory() / "nexmark-side-input"
+    if not folder.exists():
+        unfinished = folder.with_name(f"{folder.name}.{os.getpid()}.unfinished")
+        unfinished.mkdir()
+        lines = [f"{number},label of {number}\n" for number in range(SIDE_ROWS)]
+        (unfinished / "part-0.csv").write_text("".join(lines))
+        try:
+            unfinished.rename(folder)
+        except OSError:  # somebody else wrote it meanwhile
+            shutil.rmtree(unfinished)
+    return folder
 
 
 def load_dataset(path: Path) -> Dataset:

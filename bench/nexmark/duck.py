@@ -14,7 +14,7 @@ from pathlib import Path
 
 import duckdb
 
-from bench.nexmark.dataset import Dataset, load_dataset
+from bench.nexmark.dataset import Dataset, load_dataset, side_input
 from bench.nexmark.layout import EPOCH_EVENTS, PART_COUNT, STREAMS, Stream
 from bench.nexmark.measurement import Measurement, encode, summarise
 from bench.nexmark.queries import QUERIES, Query, tables
@@ -55,11 +55,12 @@ def run(query: Query, dataset: Dataset, step: int, limit_s: float) -> Measuremen
 
 
 def open_tables(database: str = ":memory:") -> duckdb.DuckDBPyConnection:
-    """Open a database with the three empty streams."""
+    """Open a database with the three empty streams and the whole side input."""
     connection = duckdb.connect(database, config={"threads": THREADS})
     connection.execute("SET enable_progress_bar = false")
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute(tables("duckdb"))
+    connection.execute(f"INSERT INTO side_input SELECT * FROM read_csv('{side_input()}/part-0.csv', header = false)")
     return connection
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.csv
 
-from bench.nexmark.dataset import Dataset
+from bench.nexmark.dataset import Dataset, side_input
 from bench.nexmark.generator import SCHEMAS
 from bench.nexmark.layout import EPOCH_EVENTS, PART_COUNT, STREAMS, Stream
 
@@ -61,6 +61,13 @@ def steps(dataset: Dataset, columns: Columns, step: int) -> Generator[dict[str, 
         yield batches
         while held and held[0].stop <= stop:
             held.popleft()
+
+
+def side_rows() -> pa.RecordBatch:
+    """Read the side input."""
+    options = pyarrow.csv.ReadOptions(column_names=["id", "label"])
+    (batch,) = pyarrow.csv.read_csv(side_input() / "part-0.csv", options).combine_chunks().to_batches()
+    return batch
 
 
 def _stripes(dataset: Dataset, columns: Columns) -> Iterator[Stripe]:

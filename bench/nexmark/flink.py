@@ -18,7 +18,7 @@ import venv
 from pathlib import Path
 
 from bench.cache import cache_directory
-from bench.nexmark.dataset import Dataset, load_dataset
+from bench.nexmark.dataset import Dataset, load_dataset, side_input
 from bench.nexmark.layout import STREAMS
 from bench.nexmark.measurement import Measurement, encode
 from bench.nexmark.queries import QUERIES, Query, tables
@@ -97,6 +97,7 @@ def _run_job(python: Path, query: Query, dataset: Dataset, limit_s: float) -> di
     scratch = cache_directory() / "flink-scratch" / str(os.getpid())
     scratch.mkdir(parents=True)
     folders = {stream.name: dataset.folder(stream).resolve().as_uri() for stream in STREAMS.values()}
+    folders["side_input"] = side_input().resolve().as_uri()
     environment = {**os.environ, "JVM_ARGS": f"-Xmx{HEAP}", "FLINK_LOG_DIR": str(scratch)}
     environment.pop("PYTHONPATH", None)
     program = Path(__file__).with_name("flink_job.py")

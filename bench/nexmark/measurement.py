@@ -36,7 +36,9 @@ class Measurement:
 
     `step` is the number of events per step, None where the peer chooses for itself. `stopped_at` is the event at
     which a run that took too long was ended: its rate holds for the events before it only. `failure` says why there
-    is no figure. `hottest` are the operators that took longest, with their seconds.
+    is no figure. `hottest` are the operators that took longest, with their seconds. `cpu_seconds` is the processor time
+    of the whole process while the clock ran, `circuit_cpu_seconds` that of the circuit's thread in its steps: figures
+    that other programs on the machine hardly change.
     """
 
     peer: str
@@ -46,6 +48,8 @@ class Measurement:
     seconds: float | None = None
     ticks: Ticks | None = None
     circuit_seconds: float | None = None
+    cpu_seconds: float | None = None
+    circuit_cpu_seconds: float | None = None
     start_seconds: float | None = None
     rss_start_bytes: int | None = None
     rss_peak_bytes: int | None = None

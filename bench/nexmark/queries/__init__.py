@@ -1,6 +1,6 @@
 """The queries: which columns each one reads, how its answers are compared, and its text in three dialects.
 
-Definitions: the public Nexmark suite (q0-q5, q7, q8 of the original; q9, q17-q20 of its Flink edition), told in our
+Definitions: the public Nexmark suite (q0-q8 of the original; q9-q22 of its Flink edition), told in our
 own words in `feldera/`, `flink/` and `duckdb/`. Where the dialects' semantics differ, the file says so; `note`
 repeats it for the report.
 """
@@ -18,6 +18,7 @@ class Query:
     reads: the streams, and of each the columns which the query needs; the others are not parsed, neither by us nor by
     Flink, whose planner pushes the projection into its CSV source.
     linear: maps each row for itself, so recomputing it means computing the new rows only.
+    side: also reads the side input, a table that is whole before the first event.
     loose: columns that the query text leaves open, as any of several equal rows may be kept (two bids of one
     millisecond, two at one price). They are left out when answers are compared; `within` is then a query in DuckDB
     whose rows must contain every row of the answer, `unplaced` aside.
@@ -26,6 +27,7 @@ class Query:
     name: str
     reads: dict[str, tuple[str, ...]]
     linear: bool = False
+    side: bool = False
     loose: tuple[str, ...] = ()
     within: str = ""
     unplaced: tuple[str, ...] = ()
@@ -66,6 +68,11 @@ _ALL = (
         note=_WHOLE_AVERAGE,
     ),
     Query("q5", {"bid": ("auction", "date_time")}, note=_AT_WATERMARK),
+    Query(
+        "q6",
+        {"auction": ("id", "date_time", "expires", "seller"), "bid": ("auction", "price", "date_time")},
+        note=f"Flink has no OVER over rows that change; {_WHOLE_AVERAGE}",
+    ),
     Query("q7", {"bid": _PLAIN_BID}, note=_AT_WATERMARK),
     Query("q8", {"person": ("id", "name", "date_time"), "auction": ("date_time", "seller")}, note=_AT_WATERMARK),
     Query(
@@ -75,6 +82,17 @@ _ALL = (
         within=_CANDIDATES,
         note="of equal highest bids in one millisecond any may win",
     ),
+    Query("q10", {"bid": _PLAIN_BID}, linear=True),
+    Query("q11", {"bid": ("bidder", "date_time")}, note=_AT_WATERMARK),
+    Query(
+        "q12",
+        {"bid": ("bidder", "date_time")},
+        note="Flink's windows are of processing time, the others' of the bids' time",
+    ),
+    Query("q13", {"bid": ("auction", "bidder", "price", "date_time")}, linear=True, side=True),
+    Query("q14", {"bid": _PLAIN_BID}, linear=True),
+    Query("q15", {"bid": ("auction", "bidder", "price", "date_time")}),
+    Query("q16", {"bid": ("auction", "bidder", "price", "channel", "date_time")}),
     Query("q17", {"bid": ("auction", "price", "date_time")}, note=_WHOLE_AVERAGE),
     Query(
         "q18",
@@ -92,5 +110,7 @@ _ALL = (
         note="bids at one price may stand in any order",
     ),
     Query("q20", {"auction": _AUCTION, "bid": _BID}),
+    Query("q21", {"bid": ("auction", "bidder", "price", "channel", "url")}, linear=True),
+    Query("q22", {"bid": ("auction", "bidder", "price", "channel", "url")}, linear=True),
 )
 QUERIES = {query.name: query for query in _ALL}

@@ -1,4 +1,4 @@
--- The three streams as they are so far; the runner appends each step to them.
+-- The three streams as they are so far, the runner appends each step to them; and the side input of q13.
 CREATE TABLE person (
     id BIGINT,
     name VARCHAR,
@@ -31,4 +31,9 @@ CREATE TABLE bid (
     url VARCHAR,
     date_time TIMESTAMP_MS,
     extra VARCHAR
+);
+
+CREATE TABLE side_input (
+    id BIGINT,
+    label VARCHAR
 );

@@ -1,4 +1,5 @@
--- The three streams. Append-only, which a Flink CSV source is by nature; all columns may be NULL, as there.
+-- The three streams, and the side input of q13. Append-only, which a Flink CSV source is by nature; all columns may be
+-- NULL, as there.
 CREATE TABLE person (
     id BIGINT,
     name VARCHAR,
@@ -31,4 +32,9 @@ CREATE TABLE bid (
     url VARCHAR,
     date_time TIMESTAMP,
     extra VARCHAR
+) WITH ('append_only' = 'true');
+
+CREATE TABLE side_input (
+    id BIGINT,
+    label VARCHAR
 ) WITH ('append_only' = 'true');

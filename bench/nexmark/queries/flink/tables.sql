@@ -1,4 +1,4 @@
--- The three streams as folders of CSV files, the runner puts in their paths.
+-- The three streams and the side input of q13 as folders of CSV files, the runner puts in their paths.
 CREATE TABLE person (
     id BIGINT,
     name STRING,
@@ -35,3 +35,10 @@ CREATE TABLE bid (
     extra STRING,
     WATERMARK FOR date_time AS date_time - INTERVAL '4' SECOND
 ) WITH ('connector' = 'filesystem', 'path' = '{bid}', 'format' = 'csv', 'csv.disable-quote-character' = 'true');
+
+CREATE TABLE side_input (
+    id BIGINT,
+    label STRING
+) WITH ('connector' = 'filesystem', 'path' = '{side_input}', 'format' = 'csv', 'csv.disable-quote-character' = 'true');
+
+CREATE VIEW arriving_bid AS SELECT bidder, PROCTIME() AS p_time FROM bid;

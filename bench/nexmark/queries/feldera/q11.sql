@@ -1,0 +1,5 @@
+-- Sessions: the bids of each bidder with no pause of 10 seconds between them.
+CREATE VIEW q11 AS
+SELECT bidder, COUNT(*) AS bid_count, window_start AS starttime, window_end AS endtime
+FROM TABLE(SESSION(TABLE bid, DESCRIPTOR(date_time), DESCRIPTOR(bidder), INTERVAL '10' SECOND))
+GROUP BY bidder, window_start, window_end;
