@@ -29,7 +29,7 @@ def test_a_room_that_is_built_is_named_in_full() -> None:
         ("store/lock.py", "import penstock.services.documents"),
         ("api/native/auth.py", "import penstock.store.memory"),
         ("api/native/auth.py", "import penstock.api.feldera"),
-        ("services/identity.py", "import penstock.api.shared"),
+        ("services/identity/identity.py", "import penstock.api.shared"),
         ("sql/__init__.py", "import penstock.circuit"),
         ("utils/__init__.py", ""),
     ],

@@ -9,6 +9,7 @@ from starlette.applications import Starlette
 from penstock.api.shared.app import build_app
 from penstock.api.shared.dialect import Dialect, Launch
 from penstock.boot.config import Settings
+from penstock.boot.identity import fetch, token_rules
 from penstock.boot.registry import DIALECTS, STORES
 from penstock.kernel.errors import Invalid
 from penstock.kernel.triggers import Firing
@@ -71,6 +72,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     """
     if settings.store not in STORES:
         raise Invalid(f"there is no store {settings.store!r}; there are {', '.join(STORES)}")
+    rules = token_rules(settings)
     clock = SystemClock()
     async with STORES[settings.store](settings) as stores:
         store = Changes(stores.metadata)
@@ -108,7 +110,9 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
                 store=store,
                 blobs=stores.blobs,
                 documents=documents,
-                identity=Identity(documents, owner_key=settings.owner_key, pepper=stores.secret),
+                identity=Identity(
+                    documents, owner_key=settings.owner_key, pepper=stores.secret, rules=rules, fetch=fetch
+                ),
                 secrets=secrets,
                 circuits=circuits,
                 runs=runs,

@@ -28,6 +28,21 @@ class Settings:
         store: where metadata and blobs are kept, a name in `boot.registry.STORES`.
         owner_key: text that callers show as `Authorization: Bearer <key>` to be the owner; switches authentication
             on.
+        oidc_issuer: identity provider (OpenID Connect) whose users may come in, as its tokens name it (`iss`); switches
+            authentication on.
+        oidc_audience: what a user's token must be meant for (`aud`).
+        oidc_client_id: as what a browser asks the provider for a token.
+        oidc_scopes: what it asks for beside `openid`, with blanks between.
+        oidc_groups: a user must be in one of these (`groups` of the token), with commas between; anybody's if empty.
+        oidc_tenancy: what names the tenant of a token without `tenant` or `tenants`: `individual` its subject, so that
+            everybody has a tenant of his own; `issuer` the provider's host, so that all share one; `claim` nothing.
+        oidc_owners: users who own the server, with commas between: a subject, `issuer subject`, or an e-mail address
+            that the provider has verified.
+        oidc_owner_trusts: machines that own it: a JSON array of objects with `issuer`, `subject` and maybe `audience`,
+            where `*` stands for any characters.
+        oidc_default_role: of a user who comes into a tenant for the first time: `read` or `write`.
+        oidc_first_role: of the user whose coming makes the tenant: `read`, `write` or `admin`.
+        oidc_enroll: whether coming with a token makes somebody a member; otherwise admins and owners alone do.
         insecure: allow listening beyond this machine without authentication.
         log_json: one JSON object per log line instead of text for people.
         log_level: debug, info, warning or error.
@@ -50,6 +65,17 @@ class Settings:
     data: Path = Path("penstock-data")
     store: str = "sqlite"
     owner_key: str | None = None
+    oidc_issuer: str | None = None
+    oidc_audience: str = "penstock"
+    oidc_client_id: str = ""
+    oidc_scopes: str = ""
+    oidc_groups: str = ""
+    oidc_tenancy: str = "individual"
+    oidc_owners: str = ""
+    oidc_owner_trusts: str = ""
+    oidc_default_role: str = "read"
+    oidc_first_role: str = "admin"
+    oidc_enroll: bool = True
     insecure: bool = False
     log_json: bool = False
     log_level: str = "info"
@@ -80,10 +106,13 @@ class Settings:
             raise Invalid(
                 f"the owner key has {len(self.owner_key)} characters; it must have {OWNER_KEY_LENGTH} or more"
             )
-        if not (self.is_local or self.owner_key or self.insecure):
+        if self.oidc_tenancy not in ("individual", "issuer", "claim"):
+            raise Invalid(f"the tenancy is {self.oidc_tenancy!r}; it must be individual, issuer or claim")
+        if not (self.is_local or self.owner_key or self.oidc_issuer or self.insecure):
             raise Invalid(
                 f"{self.host!r} can be reached from other machines and the server would obey whoever does; "
-                f"set {PREFIX}OWNER_KEY to switch authentication on, listen on 127.0.0.1, or insist with --insecure"
+                f"set {PREFIX}OWNER_KEY or {PREFIX}OIDC_ISSUER "
+                "to switch authentication on, listen on 127.0.0.1, or insist with --insecure"
             )
 
     @property
@@ -121,7 +150,7 @@ def _parse(variable: str, name: str, text: str) -> object:
             if not (text.isascii() and text.isdecimal()):
                 raise Invalid(f"{variable} is {text!r}; it must be a whole number")
             return int(text)
-        case "insecure" | "log_json" | "warm":
+        case "insecure" | "log_json" | "warm" | "oidc_enroll":
             if text.lower() not in ("0", "1", "true", "false"):
                 raise Invalid(f"{variable} is {text!r}; it must be 'true' or 'false'")
             return text.lower() in ("1", "true")

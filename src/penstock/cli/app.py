@@ -59,6 +59,15 @@ def _serve(
     cold: Annotated[
         bool, typer.Option("--cold", help="Load the SQL engine only when the first program needs it.")
     ] = False,
+    oidc_issuer: Annotated[
+        str | None, typer.Option(help="Identity provider whose users may come in; switches authentication on.")
+    ] = None,
+    oidc_audience: Annotated[
+        str | None, typer.Option(help="What their tokens must be meant for.  [default: penstock]")
+    ] = None,
+    oidc_client_id: Annotated[
+        str | None, typer.Option(help="As what a browser asks the identity provider for a token.")
+    ] = None,
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Listen beyond this machine although anybody could give orders.")
     ] = False,
@@ -67,8 +76,8 @@ def _serve(
 ) -> None:
     """Start the server; prints one line with its URL when it accepts requests.
 
-    Every option can also be given as an environment variable PENSTOCK_<OPTION>. PENSTOCK_OWNER_KEY switches
-    authentication on.
+    Every option can also be given as an environment variable PENSTOCK_<OPTION>, which has some settings more.
+    PENSTOCK_OWNER_KEY and --oidc-issuer switch authentication on.
     """
     from penstock.cli.serve import run
 
@@ -77,6 +86,9 @@ def _serve(
         port=port,
         data=data,
         warm=False if cold else None,
+        oidc_issuer=oidc_issuer,
+        oidc_audience=oidc_audience,
+        oidc_client_id=oidc_client_id,
         insecure=insecure or None,
         log_json=log_json or None,
         log_level=log_level,

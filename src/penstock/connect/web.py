@@ -21,7 +21,7 @@ class WebFailed(Exception):
 @dataclass(frozen=True, slots=True)
 class WebRequest:
     """A request. timeout_s: for connecting and for each read. retries: repetitions after no answer or a status of 500
-    and above, waiting longer each time."""
+    and above, waiting longer each time. max_answer_bytes: a longer answer is none."""
 
     url: str
     method: str = "GET"
@@ -30,6 +30,7 @@ class WebRequest:
     timeout_s: float = 60.0
     retries: int = 0
     follows: bool = True
+    max_answer_bytes: int = MAX_ANSWER_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +85,10 @@ def _once(request: WebRequest) -> Answer:
     )
     try:
         with opener.open(sent, timeout=request.timeout_s) as answer:
-            body = answer.read(MAX_ANSWER_BYTES + 1)
+            body = answer.read(request.max_answer_bytes + 1)
             status, headers = answer.status, dict(answer.headers)
     except urllib.error.HTTPError as error:
-        body, status, headers = error.read(MAX_ANSWER_BYTES), error.code, dict(error.headers)
-    if len(body) > MAX_ANSWER_BYTES:
-        raise ValueError(f"the answer has more than {MAX_ANSWER_BYTES >> 20} MiB")
+        body, status, headers = error.read(request.max_answer_bytes), error.code, dict(error.headers)
+    if len(body) > request.max_answer_bytes:
+        raise ValueError(f"the answer has more than {request.max_answer_bytes >> 20} MiB")
     return Answer(status, headers, body)

@@ -30,6 +30,8 @@ class Principal:
 
     name: str
     role: Role
+    user: str = ""
+    """The id of the user of an identity provider whose token was shown; empty for all others."""
 
     def may(self, needed: Role) -> bool:
         """Tell whether the caller holds `needed` or a higher role."""

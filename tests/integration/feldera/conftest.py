@@ -11,12 +11,13 @@ import uvicorn
 
 from penstock.api.feldera import DIALECT
 from penstock.api.shared.app import build_app
+from penstock.boot.identity import fetch
 from penstock.execute.pool.pools import WarmPools
 from penstock.services.artifacts import Artifacts
 from penstock.services.circuits.engine import WarmEngine
 from penstock.services.circuits.service import Circuits
 from penstock.services.documents import Documents
-from penstock.services.identity import Identity
+from penstock.services.identity import Identity, TokenRules
 from penstock.services.logs import Logs
 from penstock.services.metrics import Metrics
 from penstock.services.phases.service import Phases
@@ -41,7 +42,8 @@ async def until(holds: Callable[[], bool], timeout_s: float = 30) -> None:
 class Server:
     """What a test talks to. `restart` is a crash: the store stays, all else is made anew."""
 
-    def __init__(self, owner_key: str | None = None, *, is_full: bool = True) -> None:
+    def __init__(self, owner_key: str | None = None, *, is_full: bool = True, rules: TokenRules | None = None) -> None:
+        self.rules = rules
         self.is_full = is_full
         self.owner_key = owner_key
         self.store = MemoryStore()
@@ -60,7 +62,7 @@ class Server:
             store=self.store,
             blobs=MemoryBlobs(),
             documents=documents,
-            identity=Identity(documents, owner_key=self.owner_key, pepper=bytes(32)),
+            identity=Identity(documents, owner_key=self.owner_key, pepper=bytes(32), rules=self.rules, fetch=fetch),
             secrets=Secrets(documents, bytes(32)),
             circuits=self.circuits,
             runs=(runs := Runs(self.store, MemoryBlobs(), clock, ())),

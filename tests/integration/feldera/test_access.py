@@ -132,22 +132,20 @@ async def test_a_key_cannot_be_made_for_more_than_writing(guarded: Server, role:
     assert (reply.status_code, reply.json()["error_code"]) == (403, "OwnerAdminNotMintableAsApiKey")
 
 
-async def test_scopes_do_not_see_each_other(guarded: Server) -> None:
+async def test_tenants_do_not_see_each_other(guarded: Server) -> None:
+    tenant, _ = await guarded.app.state.services.identity.tenants.ensure("elsewhere")
     here = bearer(await issued(guarded, Role.WRITER))
-    there = bearer(await issued(guarded, Role.WRITER, Scope.parse("elsewhere")))
+    there = bearer(await issued(guarded, Role.WRITER, tenant.scope))
     body: dict[str, Any] = {"name": "p", "program_code": "CREATE TABLE t(x INT);"}
     assert (await guarded.call("POST", "/pipelines", json=body, headers=here)).status_code == 201
     assert (await guarded.call("POST", "/api_keys", json={"name": "k"}, headers=here)).status_code == 201
 
-    for verb, path in (
-        ("GET", "/pipelines/p"),
-        ("PATCH", "/pipelines/p"),
-        ("DELETE", "/pipelines/p"),
-        ("POST", "/pipelines/p/start"),
-        ("GET", "/pipelines/p/logs"),
-    ):
-        reply = await guarded.call(verb, path, headers=there, content=b"{}")
-        assert (reply.status_code, reply.json()["error_code"]) == (404, "UnknownPipelineName"), path
+    for operation in OPERATIONS:
+        if "{name}" in operation.path and operation.handler is not None and operation.verb != "PUT":
+            path = re.sub(r"\{[a-z_]+\}", "absent", operation.path.replace("{name}", "p"))
+            reply = await guarded.client.request(operation.verb, path, headers=there, content=b"{}")
+            assert (reply.status_code, reply.json()["error_code"]) == (404, "UnknownPipelineName"), path
+    assert (await guarded.call("GET", "/metrics", headers=there)).text == ""
     assert (await guarded.call("GET", "/pipelines", headers=there)).json() == []
     assert [key["name"] for key in (await guarded.call("GET", "/api_keys", headers=there)).json()] == ["k-WRITER"]
     assert (await guarded.call("GET", "/api_keys/k", headers=there)).json()["error_code"] == "UnknownApiKey"

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from penstock.boot.config import read_settings
+from penstock.boot.identity import token_rules
 from penstock.boot.secrets import server_secret
 from penstock.kernel.errors import Invalid
 
@@ -36,6 +37,30 @@ def test_listening_beyond_this_machine_needs_authentication_or_insistence(host: 
 
     assert read_settings({}, host=host, insecure=True).host == host
     assert read_settings({"PENSTOCK_OWNER_KEY": "0123456789abcdef"}, host=host).host == host
+
+
+def test_an_identity_provider_switches_authentication_on() -> None:
+    settings = read_settings({"PENSTOCK_OIDC_ISSUER": "https://id.example", "PENSTOCK_OIDC_OWNERS": "a, b"}, host="::")
+    rules = token_rules(settings)
+
+    assert (rules.issuer, rules.audience, rules.owners) == ("https://id.example", "penstock", {"a", "b"})
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "word"),
+    [
+        ("ISSUER", "http://id.example", "https"),
+        ("ISSUER", "id.example", "https"),
+        ("TENANCY", "shared", "individual"),
+        ("DEFAULT_ROLE", "admin", "read or write"),
+        ("FIRST_ROLE", "owner", "read or write or admin"),
+        ("OWNER_TRUSTS", "[{}]", "issuer"),
+        ("ENROLL", "maybe", "true"),
+    ],
+)
+def test_a_wrong_setting_of_an_identity_provider_is_refused(name: str, text: str, word: str) -> None:
+    with pytest.raises(Invalid, match=word):
+        token_rules(read_settings({f"PENSTOCK_OIDC_{name}": text}))
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "127.8.8.8"])

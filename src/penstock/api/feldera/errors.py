@@ -26,7 +26,18 @@ from penstock.kernel.errors import (
 )
 from penstock.services.circuits.process import RequestFailed
 from penstock.services.circuits.service import NotDeployed
-from penstock.services.identity import Unauthenticated
+from penstock.services.identity import (
+    AmbiguousClaims,
+    AmbiguousMembership,
+    InvalidToken,
+    IssuerUnreachable,
+    NoMembership,
+    NotAMember,
+    NotTrusted,
+    Unauthenticated,
+    UnauthorizedToken,
+    UnknownTenant,
+)
 
 __all__ = ["STATUS", "TABLE", "Refusal", "error_body", "refusal", "refuse", "translating"]
 
@@ -71,7 +82,7 @@ _CODES: Final[dict[int, str]] = {
     503: """
         PipelineInteractionNotDeployed PipelineUnavailable PipelineInteractionUnreachable RunnerInteractionUnreachable
         CompilerUnavailable LockTookTooLong DeadlockDetected Initializing AwaitingApproval Suspended RestoreInProgress
-        BootstrapInProgress EngineUnavailable EngineClosed
+        BootstrapInProgress EngineUnavailable EngineClosed OidcIssuerUnreachable
     """,
     504: "CompilerTimeout CompilerTimedOut",
 }
@@ -91,7 +102,7 @@ _ANCESTORS: Final[dict[int, type[PenstockError]]] = {
     504: TimedOut,
 }
 
-_RETRY: Final = {"Retry-After": "5"}
+_HEADERS: Final = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "5"}}
 
 
 class Refusal(PenstockError):
@@ -109,7 +120,7 @@ _REFUSALS: Final[dict[str, type[Refusal]]] = {
 
 
 def _reply(status: int, code: str) -> Reply:
-    return Reply(status, code, _RETRY if status == 503 else {})
+    return Reply(status, code, _HEADERS.get(status, {}))
 
 
 TABLE: Final[dict[type[PenstockError], Reply]] = {
@@ -118,6 +129,15 @@ TABLE: Final[dict[type[PenstockError], Reply]] = {
     WrongVerb: _reply(405, "MethodNotAllowed"),
     TooLarge: _reply(413, "RequestTooLarge"),
     Unauthenticated: _reply(401, "InvalidApiKey"),
+    InvalidToken: _reply(401, "InvalidOidcToken"),
+    UnauthorizedToken: _reply(401, "UnauthorizedOidcToken"),
+    NotAMember: _reply(403, "NotATenantMember"),
+    NoMembership: _reply(403, "NoTenantMemberships"),
+    NotTrusted: _reply(403, "OidcTenantNotTrusted"),
+    AmbiguousClaims: _reply(400, "AmbiguousOidcTenant"),
+    AmbiguousMembership: _reply(400, "AmbiguousTenantMembership"),
+    IssuerUnreachable: _reply(503, "OidcIssuerUnreachable"),
+    UnknownTenant: _reply(404, "UnknownTenant"),
     NotDeployed: _reply(503, "PipelineInteractionNotDeployed"),
     NotFound: _reply(404, "UnknownPipelineName"),
     AlreadyExists: _reply(409, "DuplicateName"),

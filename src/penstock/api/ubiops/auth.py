@@ -26,7 +26,7 @@ async def authenticate(connection: HTTPConnection, services: Services) -> tuple[
     if " " in key:
         raise Unauthenticated("Unauthorized: a token has no spaces")
     principal, scope = await services.identity.authenticate(key)
-    if not principal.name.startswith("service-user/"):
+    if principal.user or not principal.name.startswith("service-user/"):
         return principal, scope
     # Loaded with the first service user's call: the rules of roles are of no interest to most servers.
     from penstock.api.ubiops.access import service_user

@@ -22,6 +22,7 @@ __all__ = [
     "configuration",
     "demos",
     "health",
+    "owners",
     "session",
 ]
 
@@ -61,8 +62,12 @@ async def configuration(call: Call) -> Answer:
 
 
 async def authentication(call: Call) -> dict[str, Any]:
-    """Tell how to log in; empty, because keys are the only way."""
-    return {}
+    """Tell where a browser gets a token; empty if keys are the only way, or none is needed."""
+    rules = call.services.identity.rules
+    if rules.issuer is None:
+        return {}
+    scopes = list(rules.scopes)
+    return {"GenericOidc": {"issuer": rules.issuer, "client_id": rules.client_id, "extra_oidc_scopes": scopes}}
 
 
 async def demos(call: Call) -> list[Any]:
@@ -71,12 +76,29 @@ async def demos(call: Call) -> list[Any]:
 
 
 async def session(call: Call) -> Answer:
-    """Tell a caller who he is."""
-    role = ROLE_WORDS[call.principal.role]
-    tenant = str(call.scope)
-    id = _tenant_id(tenant)
-    memberships = [{"tenant_id": id, "name": tenant, "role": role}]
-    return Answer({"memberships": memberships, "tenant_id": id, "tenant_name": tenant, "role": role}, headers=NO_CACHE)
+    """Tell a caller who he is, and in which tenants he may be."""
+    identity, principal = call.services.identity, call.principal
+    present = await identity.tenants.of(call.scope)
+    roles = await identity.members.tenants_of(principal.user) if principal.user else {}
+    tenants = {id: (await identity.tenants.find(id)).name for id in roles}
+    memberships = [
+        {"tenant_id": id, "name": tenants[id], "role": ROLE_WORDS[role]}
+        for id, role in sorted(roles.items(), key=lambda item: tenants[item[0]])
+    ]
+    role = ROLE_WORDS[principal.role]
+    if not principal.user:
+        memberships = [{"tenant_id": present.id, "name": present.name, "role": role}]
+    shown = {"memberships": memberships, "tenant_id": present.id, "tenant_name": present.name, "role": role}
+    return Answer(shown, headers=NO_CACHE)
+
+
+async def owners(call: Call) -> dict[str, Any]:
+    """Tell which users and machines own the server by its settings."""
+    rules = call.services.identity.rules
+    trusts = [
+        {"issuer": trust.issuer, "subject": trust.subject, "audience": trust.audience} for trust in rules.owner_trusts
+    ]
+    return {"owners": sorted(rules.owners), "owner_trusts": trusts}
 
 
 async def health(call: Call) -> dict[str, str]:
@@ -121,7 +143,3 @@ def _start_event(call: Call, chosen: str) -> dict[str, Any]:
         event |= {f"{service}_self_info": "" for service in _SERVICES}
         event |= {f"{service}_resources_info": "" for service in _SERVICES}
     return event
-
-
-def _tenant_id(tenant: str) -> str:
-    return str(uuid7(0, hashlib.blake2b(tenant.encode(), digest_size=10).digest()))

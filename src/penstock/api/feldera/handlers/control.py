@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from penstock.api.feldera.errors import refuse
-from penstock.api.feldera.handlers.found import process, relation_name
+from penstock.api.feldera.handlers.found import found, process, relation_name
 from penstock.api.shared.call import Call
 from penstock.kernel.instants import EPOCH, rfc3339
 from penstock.services.circuits.process import RequestFailed
@@ -75,6 +75,7 @@ async def output_connector_stats(call: Call) -> Any:
 
 
 async def _steer(call: Call, relation: str) -> None:
+    found(call)
     action = call.path["action"]
     if action not in ("start", "pause"):
         refuse("InvalidConnectorAction", f"a connector cannot be told to {action!r}; use start or pause")

@@ -12,7 +12,7 @@ from penstock.kernel.principal import Role
 from penstock.services.documents import Document
 from penstock.services.identity import KeyDocument
 
-__all__ = ["create", "delete", "get", "list_all"]
+__all__ = ["check_name", "create", "delete", "get", "list_all"]
 
 _NAME: Final = re.compile(r"[a-zA-Z0-9_-]+")
 _MAX_NAME: Final = 100
@@ -34,7 +34,7 @@ async def create(call: Call, body: object) -> Answer:
     if not isinstance(body, dict) or not isinstance(body.get("name"), str):
         raise Invalid("the body must be an object with a string 'name'", at="/name")
     name, role = body["name"], body.get("role") or "read"
-    _check_name(name)
+    check_name(name)
     if isinstance(role, str) and role in ("admin", "owner"):
         refuse("OwnerAdminNotMintableAsApiKey", f"a key cannot have the role {role!r}; it can be read or write")
     if not isinstance(role, str) or role not in _ROLES:
@@ -51,7 +51,8 @@ async def delete(call: Call) -> None:
     await call.services.identity.revoke(call.scope, call.path["key_name"])
 
 
-def _check_name(name: str) -> None:
+def check_name(name: str) -> None:
+    """Refuse what cannot name a key or a trust."""
     if not name:
         refuse("EmptyName", "the name is empty; it must have at least one character")
     if len(name) > _MAX_NAME:
