@@ -277,7 +277,8 @@ class OpenKafkaSink:
         return {"writer": self._writer, "number": self.number, "offset": self._offset}
 
     def close(self) -> None:
-        """Let go of the broker."""
+        """Let go of the broker, and of messages that it has not taken: they are not to arrive later on."""
+        self._producer.purge()
         self._producer.flush(_POLL_S)
 
     def count_after(self, offset: int) -> int:

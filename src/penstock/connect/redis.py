@@ -66,7 +66,7 @@ class OpenRedis:
             self._commands.append((key, None if value is None else msgspec.json.encode(value)))
 
     def flush(self) -> None:
-        """Carry it out. Raises: OSError if Redis does not; it is tried again with the next flush."""
+        """Carry it out, all or nothing. Raises: OSError if Redis does not."""
         import redis
 
         if not self._commands:

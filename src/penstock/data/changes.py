@@ -14,7 +14,7 @@ import numpy as np
 
 from penstock.data.batch import Batch, Column, Mask, concat
 
-__all__ = ["Changes", "concat_changes", "without_first"]
+__all__ = ["Changes", "concat_changes", "first_of", "without_first"]
 
 
 @dataclass(slots=True)
@@ -50,9 +50,18 @@ def concat_changes(parts: Sequence[Changes]) -> Changes:
     return Changes(joined.columns, joined.weights, patches, present)
 
 
+def first_of(changes: Changes, count: int) -> Changes:
+    """Return the first `count` operations."""
+    return _cut(changes, slice(None, count))
+
+
 def without_first(changes: Changes, count: int) -> Changes:
     """Return the operations after the first `count`."""
-    columns = [Column(c.words[count:], None if c.nulls is None else c.nulls[count:]) for c in changes.columns]
-    patches = None if changes.patches is None else changes.patches[count:]
-    present = None if changes.present is None else [given[count:] for given in changes.present]
-    return Changes(columns, changes.weights[count:], patches, present)
+    return changes if count == 0 else _cut(changes, slice(count, None))
+
+
+def _cut(changes: Changes, part: slice) -> Changes:
+    columns = [Column(c.words[part], None if c.nulls is None else c.nulls[part]) for c in changes.columns]
+    patches = None if changes.patches is None else changes.patches[part]
+    present = None if changes.present is None else [given[part] for given in changes.present]
+    return Changes(columns, changes.weights[part], patches, present)

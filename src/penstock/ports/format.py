@@ -36,11 +36,16 @@ class ColumnLayout:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """A relation as formats see it. primary_key: positions of the key columns of a table that has one."""
+    """A relation as formats see it.
+
+    primary_key: positions of the key columns of a table that has one. index: positions of the columns by which changes
+    are to be written as one operation for each key; () for rows that come and go.
+    """
 
     name: str
     columns: tuple[ColumnLayout, ...]
     primary_key: tuple[int, ...] = ()
+    index: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
 
-__all__ = ["ResumableSink", "ResumableSinkKind", "ShapedSinkKind", "Sink", "SinkKind"]
+from penstock.data.pool import Pool
+from penstock.ports.format import Encoder, Layout
+
+__all__ = ["RelationSinkKind", "ResumableSink", "ResumableSinkKind", "ShapedSinkKind", "Sink", "SinkKind"]
 
 
 class Sink(Protocol):
-    """One configured output transport. Raising is a transport error of this connector alone."""
+    """One configured output transport. Raising is a transport error of this connector alone.
+
+    What was written since the last `flush` that returned is then written again: to a sink that is opened anew at the
+    place where that `flush` left this one, if it is resumable, otherwise to this one as it is. Every method is called
+    by one thread that does nothing else, so it may wait.
+    """
 
     def write(self, payload: bytes) -> None:
         """Deliver a piece; it is delivered when `flush` returns."""
@@ -45,6 +53,15 @@ class ShapedSinkKind(SinkKind, Protocol):
     @property
     def format_options(self) -> Mapping[str, Any]:
         """Options of the format where the connector gives none."""
+        ...
+
+
+@runtime_checkable
+class RelationSinkKind(SinkKind, Protocol):
+    """An output transport that has to know the relation, and has payloads of its own form: it needs no format."""
+
+    def bound(self, config: Mapping[str, Any], relation: Layout, pool: Pool) -> tuple[SinkKind, Encoder]:
+        """Return the transport for one relation, and what makes payloads for it. Raises: TransportRefused."""
         ...
 
 

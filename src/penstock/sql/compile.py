@@ -63,7 +63,9 @@ def compile_program(text: str) -> Program:
             )
     if errors:
         raise CompileFailed(tuple(errors))
-    program = rewrite_program(Program(tuple(catalog.tables.values()), tuple(catalog.views.values())))
+    program = rewrite_program(
+        Program(tuple(catalog.tables.values()), tuple(catalog.views.values()), indexes=tuple(catalog.indexes.values()))
+    )
     try:
         recursion.check(program)
         if any(view.emit_final is not None for view in program.views):

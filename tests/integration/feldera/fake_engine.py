@@ -192,6 +192,7 @@ class FakeEngine:
         paused: bool,
         directory: Path | None = None,
         carry_over: str = "allow",
+        secrets: Mapping[str, str] | None = None,
     ) -> FakeCircuit:
         await self.door.wait()
         if "BADCONNECTOR" in program:

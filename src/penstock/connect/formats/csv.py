@@ -21,6 +21,7 @@ from penstock.connect.formats.json import flag
 from penstock.connect.formats.json_text import buffer_records
 from penstock.connect.formats.printing import sorted_changes
 from penstock.connect.formats.rows import MAX_TEXT
+from penstock.connect.formats.upserts import refuse_index
 from penstock.data.batch import Batch, Column
 from penstock.data.changes import Changes
 from penstock.data.pool import Pool
@@ -104,6 +105,7 @@ class CsvFormat:
         """Return an encoder. Raises: FormatRefused."""
         options = {k: v for k, v in options.items() if k not in ("array", "update_format", "json_flavor")}
         option_names(options, _ENCODER_OPTIONS, self.name)
+        refuse_index(relation, self.name)
         return CsvEncoder(relation, pool, _character(options, "delimiter", ",") or ",", buffer_records(options))
 
 

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from penstock.connect.formats.json_text import buffer_records
 from penstock.connect.formats.printing import sorted_changes
+from penstock.connect.formats.upserts import refuse_index
 from penstock.data.arrow import to_arrow
 from penstock.data.arrow_reading import from_arrow
 from penstock.data.batch import Batch, Column
@@ -47,6 +48,7 @@ class ParquetFormat:
         """Return an encoder. Raises: FormatRefused."""
         options = {k: v for k, v in options.items() if k not in ("array", "update_format", "json_flavor")}
         option_names(options, ("buffer_size_records",), self.name)
+        refuse_index(relation, self.name)
         return ParquetEncoder(relation, pool, buffer_records(options, _BUFFER_RECORDS))
 
 

@@ -1,186 +1,45 @@
-"""Declared connectors: sources that run in threads of their own, sinks that take what is published.
-
-Source.run ──data──> decoder ──> queue of the table      one thread per source; it waits while its connector or the
-                                                         circuit is paused, or the queue is full
-"""
+"""Declared connectors: opened as they are declared, started in their order, paused and let go on."""
 
 from __future__ import annotations
 
-import os
-import re
 import threading
-import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from penstock.data.changes import Changes, without_first
-from penstock.data.pool import Lease, Pool
-from penstock.ports.format import Decoder, Format, FormatRefused, Layout, Parsed
-from penstock.ports.sink import ResumableSink, ResumableSinkKind, ShapedSinkKind, Sink
-from penstock.ports.source import ResumableSource, Source, SourceEnded, TransportRefused
+from penstock.ports.format import Encoder, FormatRefused, Layout
+from penstock.ports.sink import RelationSinkKind, ShapedSinkKind, SinkKind
+from penstock.ports.source import TransportRefused
 from penstock.services.circuits.built import Built
-from penstock.services.circuits.durability.endpoints import put_back, put_back_output
+from penstock.services.circuits.durability.endpoints import put_back
 from penstock.services.circuits.durability.manifest import InputState, OutputState
-from penstock.services.circuits.hub import Hub, Outlet, OutputEndpoint
-from penstock.services.circuits.intake import MAX_QUEUED_RECORDS, Endpoint, Intake, Mark
+from penstock.services.circuits.hub import Hub
+from penstock.services.circuits.inlet import Inlet, Limits
+from penstock.services.circuits.intake import MAX_QUEUED_RECORDS, Endpoint, Intake
 from penstock.services.circuits.kit import Kit
 from penstock.services.circuits.link import RemoteError
+from penstock.services.circuits.outlets import BufferBounds, Outlet, OutputEndpoint, Way
+from penstock.services.circuits.references import References
 from penstock.services.circuits.stepper import Stepper
 
-_ENV = re.compile(r"\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}\Z")
-_SECRET = re.compile(r"\$\{secret:")
+__all__ = ["Connectors"]
+
+_NOWHERE = ("preprocessor", "postprocessor", "soft_delete")
+_OUTPUTS_ONLY = ("index", "send_snapshot")
+_NEVER_MS = 1 << 53
+_MAX_BUFFERED_RECORDS = 10_000_000
 
 
-class Inlet:
-    """A declared input connector: the `Feed` of its source, and the thread that runs it."""
+@dataclass(frozen=True, slots=True)
+class _Declared:
+    """A connector as it was declared, for all to see, and with what its references stand for, for nobody to see."""
 
-    def __init__(
-        self,
-        endpoint: Endpoint,
-        declared: Mapping[str, Any],
-        source: Source,
-        form: tuple[Format, Mapping[str, Any], Layout, Pool] | None,
-        pool: Pool,
-        intake: Intake,
-        stepper: Stepper,
-    ) -> None:
-        self.endpoint = endpoint
-        self.labels = tuple(str(label) for label in declared.get("labels") or ())
-        self.waits_for = _names(declared.get("start_after"))
-        self.halted = False
-        self._source = source
-        self._form = form
-        self._pool = pool
-        self._lease: Lease | None = None
-        self._decoder: Decoder | None = None
-        self._intake = intake
-        self._stepper = stepper
-        self._limit = int(declared.get("max_queued_records") or MAX_QUEUED_RECORDS)
-        self._place: Any = None
-        self._given = 0
-        self._skip = 0
-        self._thread = threading.Thread(target=self._run, name=endpoint.name, daemon=True)
+    shown: Mapping[str, Any]
+    real: Mapping[str, Any]
 
     @property
-    def is_resumable(self) -> bool:
-        """Whether its source can go on from where it was."""
-        return isinstance(self._source, ResumableSource)
-
-    def start(self) -> None:
-        """Begin to run the source, where the endpoint's mark says; one that had come to its end is not run again."""
-        if self.endpoint.end_of_input:
-            return
-        place, self._skip = self.endpoint.mark
-        if (place is not None or self._skip) and isinstance(self._source, ResumableSource):
-            self._source.resume(place)
-            self._place = place
-        self._thread.start()
-
-    def begins(self, place: Any) -> None:
-        """Note where what is given next begins."""
-        if self._given or place != self._place:
-            self._place, self._given = place, 0
-
-    def data(self, data: bytes) -> None:
-        """Parse and queue a piece of a body."""
-        self._wait_for_room()
-        assert self._form is not None
-        if self._decoder is None:
-            format, options, table, pool = self._form
-            self._decoder = format.decoder(options, table, pool)
-        self._lease = self._pool.lease()
-        self._take(self._decoder.feed(data), len(data))
-
-    def end_of_body(self) -> None:
-        """Parse and queue what was held back."""
-        if self._decoder is not None:
-            self._wait_for_room()
-            decoder, self._decoder = self._decoder, None
-            self._lease = self._pool.lease()
-            self._take(decoder.finish(), 0)
-
-    def bodies(self, bodies: Sequence[bytes]) -> None:
-        """Parse and queue whole bodies, at once where the format reads them as one."""
-        self._wait_for_room()
-        assert self._form is not None
-        format, options, table, pool = self._form
-        separator = format.separator(options)
-        whole = [separator.join(bodies)] if separator is not None else bodies
-        self._lease = self._pool.lease()
-        for body in whole:
-            decoder = format.decoder(options, table, pool)
-            self._take(decoder.feed(body), len(body), keep_lease=True)
-            self._take(decoder.finish(), 0, keep_lease=True)
-        self._lease = None
-
-    def changes(self, changes: Changes, size_bytes: int) -> None:
-        """Queue rows."""
-        self._wait_for_room()
-        self._put([changes], size_bytes)
-        self._lease = self._pool.lease()  # what the source makes next is made from here on
-
-    def wait_s(self, duration_s: float) -> None:
-        """Sleep."""
-        time.sleep(duration_s)
-        self._lease = self._pool.lease()
-
-    def error(self, message: str) -> None:
-        """Count a transport error."""
-        with self._intake.lock:
-            self.endpoint.report_transport(message)
-
-    def _take(self, parsed: Parsed, size_bytes: int, *, keep_lease: bool = False) -> None:
-        if not self._skip:
-            with self._intake.lock:
-                self.endpoint.report(parsed.errors)
-        self._put(parsed.batches, size_bytes)
-        if not keep_lease:
-            self._lease = None
-
-    def _put(self, batches: Sequence[Changes], size_bytes: int) -> None:
-        """Queue batches without the operations that were taken before a restart, each with what follows it."""
-        fresh: list[Changes] = []
-        marks: list[Mark] = []
-        for changes in batches:
-            self._given += len(changes)
-            known = min(self._skip, len(changes))
-            self._skip -= known
-            if known < len(changes):
-                fresh.append(without_first(changes, known) if known else changes)
-                marks.append((self._place, self._given))
-        if fresh or not batches:
-            self._intake.put(self.endpoint, fresh, 0 if self._skip else size_bytes, lease=self._lease, marks=marks)
-
-    def _wait_for_room(self) -> None:
-        with self._intake.lock:
-            while not self._may_go():
-                self._intake.room.wait()
-
-    def _may_go(self) -> bool:
-        return (
-            self._stepper.running
-            and not self.endpoint.paused
-            and not self.halted
-            and not self.waits_for
-            and self._intake.has_room(self.endpoint.table, self._limit)
-        )
-
-    def _run(self) -> None:
-        try:
-            self._wait_for_room()
-            self._lease = self._pool.lease()
-            self._source.run(self)
-            self.end_of_body()
-        except SourceEnded:
-            pass
-        except Exception as error:
-            with self._intake.lock:
-                self.endpoint.fatal_error = f"{type(error).__name__}: {error}"
-        self._lease = None
-        with self._intake.lock:
-            self.endpoint.end_of_input = True
-            self._intake.work.notify_all()
-            self._intake.room.notify_all()
+    def name(self) -> str:
+        return str(self.shown["name"])
 
 
 class Connectors:
@@ -193,7 +52,7 @@ class Connectors:
         intake: Intake,
         hub: Hub,
         stepper: Stepper,
-        env: Mapping[str, Any],
+        references: References,
         inputs: Mapping[str, InputState],
         outputs: Mapping[str, OutputState],
     ) -> None:
@@ -203,16 +62,17 @@ class Connectors:
         """
         self._intake = intake
         self._hub = hub
+        self._built, self._kit, self._stepper, self._references = built, kit, stepper, references
         self.inlets: list[Inlet] = []
         for table in built.tables.values():
-            for declared in _declared(table.connectors, env):
-                inlet = _inlet(built, kit, intake, stepper, table.name, declared)
+            for declared in self._declared(table.connectors):
+                inlet = self._inlet(table.name, declared)
                 if state := inputs.get(inlet.endpoint.name):
                     put_back(inlet.endpoint, state)
                 self.inlets.append(inlet)
         for view in built.views.values():
-            for declared in _declared(view.connectors, env):
-                hub.outlets.append(_outlet(built, kit, view.name, declared, outputs))
+            for declared in self._declared(view.connectors):
+                hub.outlets.append(self._outlet(view.name, declared, outputs))
         _check_order(self.inlets)
 
     @property
@@ -246,10 +106,13 @@ class Connectors:
         wanted = f"{table}.{name}"
         return next((inlet.endpoint for inlet in self.inlets if inlet.endpoint.name == wanted), None)
 
-    def find_output(self, view: str, name: str) -> OutputEndpoint | None:
-        """Return the endpoint of a declared output connector."""
-        wanted = f"{view}.{name}"
-        return next((o.endpoint for o in self._hub.outlets if o.endpoint.name == wanted), None)
+    def find_output(self, view: str, name: str) -> Outlet | None:
+        """Return a declared output connector."""
+        return self._hub.find(f"{view}.{name}")
+
+    def wait_idle(self, timeout_s: float) -> None:
+        """Wait until outputs have delivered what they can deliver now."""
+        self._hub.wait_idle(timeout_s)
 
     def set_paused(self, endpoint: Endpoint, paused: bool) -> None:
         """Pause a connector or let it go on."""
@@ -269,125 +132,174 @@ class Connectors:
                 if any(inlet.waits_for for inlet in self.inlets):
                     self._intake.work.wait(1.0)
 
+    # ---- opening
 
-def _declared(connectors: Sequence[Mapping[str, object]], env: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
-    for number, connector in enumerate(connectors):
-        declared: dict[str, Any] = _resolved(dict(connector), env)
-        declared.setdefault("name", f"unnamed-{number}")
-        _check_attributes(declared)
-        yield declared
+    def _declared(self, connectors: Sequence[Mapping[str, object]]) -> Iterator[_Declared]:
+        for number, connector in enumerate(connectors):
+            shown = dict(connector)
+            shown.setdefault("name", f"unnamed-{number}")
+            _check_attributes(shown, _NOWHERE, "is not supported")
+            yield _Declared(shown, self._references.resolved(shown))
+
+    def _refusal(self, code: str, declared: _Declared, relation: str, error: Exception) -> RemoteError:
+        message = self._references.cleaned(str(error))
+        return RemoteError(code, f"connector {declared.name!r} of {relation!r}: {message}")
+
+    def _inlet(self, table: str, declared: _Declared) -> Inlet:
+        built, kit = self._built, self._kit
+        _check_attributes(declared.shown, _OUTPUTS_ONLY, "is of outputs only")
+        _bounds(declared)
+        name, config = _transport(declared)
+        kind = kit.sources.get(name)
+        if kind is None:
+            known = ", ".join(kit.sources)
+            raise RemoteError("InvalidTransportConfig", f"there is no input transport {name!r}; there are {known}")
+        layout = built.layouts[table]
+        form = None
+        try:
+            if kind.needs_format:
+                part = _part(declared, "format")
+                if part is None or part[0] not in kit.formats:
+                    said = "names no format" if part is None else f"names an unknown format {part[0]!r}"
+                    raise RemoteError("InvalidParserConfig", f"connector {declared.name!r} of {table!r} {said}")
+                form = (kit.formats[part[0]], part[1], layout, built.pool)
+                form[0].decoder(part[1], layout, built.pool)
+            source = kind.open(config, layout, built.pool)
+        except TransportRefused as error:
+            raise self._refusal("InvalidTransportConfig", declared, table, error) from None
+        except FormatRefused as error:
+            raise self._refusal("InvalidParserConfig", declared, table, error) from None
+        shown = {"stream": table, **declared.shown}
+        endpoint = self._intake.endpoint(f"{table}.{declared.name}", table, shown, is_declared=True)
+        endpoint.paused = bool(declared.shown.get("paused", False))
+        endpoint.cleaned = self._references.cleaned
+        records = _number(declared.shown, "max_queued_records", MAX_QUEUED_RECORDS)
+        size = _number(declared.shown, "max_queued_bytes", 1000 * records)
+        limits = Limits(records, size, _number(declared.shown, "max_batch_size", 0) or None)
+        endpoint.max_step_records = limits.batch_records
+        return Inlet(
+            endpoint,
+            source,
+            form,
+            built.pool,
+            self._intake,
+            self._stepper,
+            labels=tuple(str(label) for label in declared.shown.get("labels") or ()),
+            waits_for=_names(declared.shown.get("start_after")),
+            limits=limits,
+        )
+
+    def _outlet(self, view: str, declared: _Declared, states: Mapping[str, OutputState]) -> Outlet:
+        built = self._built
+        name, config = _transport(declared)
+        kind = self._kit.sinks.get(name)
+        if kind is None:
+            known = ", ".join(self._kit.sinks)
+            raise RemoteError("InvalidTransportConfig", f"there is no output transport {name!r}; there are {known}")
+        layout = self._keyed(view, declared)
+        endpoint = OutputEndpoint(f"{view}.{declared.name}", view, {"stream": view, **declared.shown})
+        endpoint.paused = bool(declared.shown.get("paused", False))
+        state = states.get(endpoint.name)
+        try:
+            kind, encoder = self._encoding(kind, config, layout, declared)
+            outlet = Outlet(
+                endpoint,
+                Way(kind, config, self._references.cleaned),
+                encoder,
+                layout,
+                built.pool,
+                self._stepper.do,
+                state,
+                _bounds(declared),
+                _number(declared.shown, "max_queued_records", MAX_QUEUED_RECORDS),
+            )
+        except TransportRefused as error:
+            raise self._refusal("InvalidTransportConfig", declared, view, error) from None
+        except FormatRefused as error:
+            raise self._refusal("EncoderConfigParseError", declared, view, error) from None
+        if declared.shown.get("send_snapshot"):
+            if not built.materialized(view):
+                message = f"connector {declared.name!r} of {view!r}: send_snapshot needs a materialized view"
+                raise RemoteError("InvalidTransportConfig", message)
+            outlet.wants_contents = state is None
+        return outlet
+
+    def _encoding(
+        self, kind: SinkKind, config: Mapping[str, Any], layout: Layout, declared: _Declared
+    ) -> tuple[SinkKind, Encoder | None]:
+        """Return a transport that knows what it is given, and what makes payloads for it; None: it wants none."""
+        if isinstance(kind, RelationSinkKind):
+            return kind.bound(config, layout, self._built.pool)
+        if not kind.needs_format:
+            return kind, None
+        part = _part(declared, "format")
+        if part is None or part[0] not in self._kit.formats:
+            said = "names no format" if part is None else f"names an unknown format {part[0]!r}"
+            raise RemoteError("EncoderConfigParseError", f"connector {declared.name!r} of {layout.name!r} {said}")
+        options = {**kind.format_options, **part[1]} if isinstance(kind, ShapedSinkKind) else part[1]
+        return kind, self._kit.formats[part[0]].encoder(options, layout, self._built.pool)
+
+    def _keyed(self, view: str, declared: _Declared) -> Layout:
+        """Return a view's layout, with the columns of the index that the connector names."""
+        layout, wanted = self._built.layouts[view], declared.shown.get("index")
+        if wanted is None:
+            return layout
+        indexes = [index for index in self._built.program.indexes if index.relation == view]
+        for index in indexes:
+            if str(wanted) in (index.name, f"{view}.{index.name}") or str(wanted).lower() == index.name:
+                return replace(layout, index=index.columns)
+        known = ", ".join(repr(index.name) for index in indexes) or "none"
+        message = f"connector {declared.name!r}: there is no index {wanted!r} on view {view!r}; there are: {known}"
+        raise RemoteError("InvalidTransportConfig", message)
 
 
-def _resolved(value: Any, env: Mapping[str, Any]) -> Any:
-    """Put in what references to the environment stand for. Raises: RemoteError for one that leads nowhere."""
-    if isinstance(value, dict):
-        return {name: _resolved(item, env) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_resolved(item, env) for item in value]
-    if isinstance(value, str):
-        if match := _ENV.match(value):
-            found = env.get(match[1], os.environ.get(match[1]))
-            if found is None:
-                raise RemoteError("InvalidTransportConfig", f"the environment has no variable {match[1]!r}")
-            return str(found)
-        if _SECRET.match(value):
-            raise RemoteError("InvalidTransportConfig", f"there is no secret store to take {value!r} from")
-    return value
-
-
-def _part(declared: Mapping[str, Any], name: str) -> tuple[str, Mapping[str, Any]] | None:
-    part = declared.get(name)
+def _part(declared: _Declared, name: str) -> tuple[str, Mapping[str, Any]] | None:
+    part = declared.real.get(name)
     if part is None:
         return None
     if not isinstance(part, dict) or not isinstance(part.get("name"), str):
-        raise RemoteError("InvalidTransportConfig", f"connector {declared['name']!r}: {name} has no name")
+        raise RemoteError("InvalidTransportConfig", f"connector {declared.name!r}: {name} has no name")
     config = part.get("config")
     return part["name"], config if isinstance(config, dict) else {}
 
 
-def _transport(declared: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+def _transport(declared: _Declared) -> tuple[str, Mapping[str, Any]]:
     transport = _part(declared, "transport")
     if transport is None:
-        raise RemoteError("InvalidTransportConfig", f"connector {declared['name']!r} has no transport")
+        raise RemoteError("InvalidTransportConfig", f"connector {declared.name!r} has no transport")
     return transport
 
 
-def _inlet(built: Built, kit: Kit, intake: Intake, stepper: Stepper, table: str, declared: Mapping[str, Any]) -> Inlet:
-    name, config = _transport(declared)
-    kind = kit.sources.get(name)
-    if kind is None:
-        known = ", ".join(kit.sources)
-        raise RemoteError("InvalidTransportConfig", f"there is no input transport {name!r}; there are {known}")
-    layout = built.layouts[table]
-    form = None
-    try:
-        if kind.needs_format:
-            part = _part(declared, "format")
-            if part is None or part[0] not in kit.formats:
-                said = "names no format" if part is None else f"names an unknown format {part[0]!r}"
-                raise RemoteError("InvalidParserConfig", f"connector {declared['name']!r} of {table!r} {said}")
-            form = (kit.formats[part[0]], part[1], layout, built.pool)
-            form[0].decoder(part[1], layout, built.pool)
-        source = kind.open(config, layout, built.pool)
-    except TransportRefused as error:
-        raise RemoteError("InvalidTransportConfig", f"connector {declared['name']!r} of {table!r}: {error}") from error
-    except FormatRefused as error:
-        raise RemoteError("InvalidParserConfig", f"connector {declared['name']!r} of {table!r}: {error}") from error
-    endpoint = intake.endpoint(f"{table}.{declared['name']}", table, {"stream": table, **declared}, is_declared=True)
-    endpoint.paused = bool(declared.get("paused", False))
-    return Inlet(endpoint, declared, source, form, built.pool, intake, stepper)
+def _number(declared: Mapping[str, Any], name: str, default: int) -> int:
+    value = declared.get(name)
+    if value is None:
+        return default
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        message = f"connector {declared['name']!r}: {name} is a positive integer, not {value!r}"
+        raise RemoteError("InvalidTransportConfig", message)
+    return value
 
 
-def _outlet(
-    built: Built, kit: Kit, view: str, declared: Mapping[str, Any], states: Mapping[str, OutputState]
-) -> Outlet:
-    name, config = _transport(declared)
-    kind = kit.sinks.get(name)
-    if kind is None:
-        known = ", ".join(kit.sinks)
-        raise RemoteError("InvalidTransportConfig", f"there is no output transport {name!r}; there are {known}")
-    encoder = None
-    try:
-        if kind.needs_format:
-            part = _part(declared, "format")
-            if part is None or part[0] not in kit.formats:
-                said = "names no format" if part is None else f"names an unknown format {part[0]!r}"
-                raise RemoteError("EncoderConfigParseError", f"connector {declared['name']!r} of {view!r} {said}")
-            options = {**kind.format_options, **part[1]} if isinstance(kind, ShapedSinkKind) else part[1]
-            encoder = kit.formats[part[0]].encoder(options, built.layouts[view], built.pool)
-        state = states.get(f"{view}.{declared['name']}")
-        skip = 0
-        if state is not None and isinstance(kind, ResumableSinkKind):
-            sink: Sink
-            sink, skip = kind.reopen(config, state.place)
-        else:
-            sink = kind.open(config)
-    except TransportRefused as error:
-        raise RemoteError("InvalidTransportConfig", f"connector {declared['name']!r} of {view!r}: {error}") from error
-    except FormatRefused as error:
-        raise RemoteError("EncoderConfigParseError", f"connector {declared['name']!r} of {view!r}: {error}") from error
-    endpoint = OutputEndpoint(f"{view}.{declared['name']}", view, {"stream": view, **declared})
-    endpoint.paused = bool(declared.get("paused", False))
-    outlet = Outlet(endpoint, sink, encoder, pool=built.pool, skip=skip)
-    if state is not None:
-        put_back_output(outlet, state, built)
-    elif isinstance(sink, ResumableSink):
-        outlet.place = sink.place()
-    return outlet
-
-
-def _check_attributes(declared: Mapping[str, Any]) -> None:
-    """Refuse attributes that would change what comes in or goes out and that nothing here follows."""
-    for name in ("index", "preprocessor", "postprocessor", "soft_delete"):
-        if declared.get(name):
-            raise RemoteError(
-                "NotSupported", f"connector {declared['name']!r}: the attribute {name!r} is not supported"
-            )
-    # A buffer's bounds say how long changes may be held back at most; they are never held back.
-    bounds = ("max_output_buffer_time_millis", "max_output_buffer_size_records")
-    if declared.get("enable_output_buffer") and not any(declared.get(name) for name in bounds):
-        message = f"connector {declared['name']!r}: an output buffer needs one of the bounds {', '.join(bounds)}"
+def _bounds(declared: _Declared) -> BufferBounds | None:
+    """Return the bounds of a connector's output buffer; None if it has none. Raises: RemoteError."""
+    shown, names = declared.shown, ("max_output_buffer_time_millis", "max_output_buffer_size_records")
+    if not shown.get("enable_output_buffer"):
+        if given := [name for name in names if shown.get(name) is not None]:
+            message = f"connector {declared.name!r}: {given[0]} means nothing without 'enable_output_buffer': true"
+            raise RemoteError("InvalidOutputBufferConfig", message)
+        return None
+    if all(shown.get(name) is None for name in names):
+        message = f"connector {declared.name!r}: an output buffer needs one of the bounds {', '.join(names)}"
         raise RemoteError("InvalidOutputBufferConfig", message)
+    duration_ms = _number(shown, names[0], _NEVER_MS)
+    return BufferBounds(_number(shown, names[1], _MAX_BUFFERED_RECORDS), duration_ms / 1000)
+
+
+def _check_attributes(declared: Mapping[str, Any], names: Sequence[str], why: str) -> None:
+    """Refuse attributes that would change what comes in or goes out and that nothing here follows."""
+    for name in names:
+        if declared.get(name):
+            raise RemoteError("NotSupported", f"connector {declared['name']!r}: the attribute {name!r} {why}")
 
 
 def _names(value: Any) -> tuple[str, ...]:

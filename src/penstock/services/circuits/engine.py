@@ -183,6 +183,7 @@ class WarmEngine:
         paused: bool,
         directory: Path | None = None,
         carry_over: str = "allow",
+        secrets: Mapping[str, str] | None = None,
     ) -> RemoteCircuit:
         """Start a circuit in a fork of its own; returns when it is ready. directory: see `process.Engine.open`.
 
@@ -193,7 +194,7 @@ class WarmEngine:
         try:
             place = None if directory is None else str(directory)
             arguments = {"program": program, "settings": dict(settings), "paused": paused, "directory": place}
-            arguments["carry_over"] = carry_over
+            arguments |= {"carry_over": carry_over, "secrets": dict(secrets or {})}
             await remote.build({"circuit": circuit, **arguments})
         except BaseException:
             await remote.stop()

@@ -32,10 +32,12 @@ from penstock.services.circuits.durability.endpoints import put_back_requests
 from penstock.services.circuits.durability.journal import JournalDamaged
 from penstock.services.circuits.durability.keeping import Durability, Keeping
 from penstock.services.circuits.durability.restart import NotCarriedOver, ProgramChanged
-from penstock.services.circuits.hub import Follower, Hub, OutputEndpoint
+from penstock.services.circuits.hub import Follower, Hub
 from penstock.services.circuits.intake import Endpoint, Intake, error_record
 from penstock.services.circuits.kit import Kit
 from penstock.services.circuits.link import Channel, RemoteError
+from penstock.services.circuits.outlets import OutputEndpoint
+from penstock.services.circuits.references import References
 from penstock.services.circuits.statistics import Statistics
 from penstock.services.circuits.stepper import Stepper
 from penstock.services.circuits.timer import Timer
@@ -44,6 +46,7 @@ from penstock.sql.functions.registry import EvaluationError
 from penstock.sql.plan.nodes import Program
 
 MAX_LISTED_ERRORS = 1000
+_LAST_DELIVERY_S = 1.0
 
 
 def run(end: socket.socket, kit: Kit, compile_program: Callable[[str], Program] = compile_text) -> None:
@@ -124,10 +127,17 @@ class Host:
         self._intake = Intake(list(self._circuit.tables))
         self._intake.on_room = self._wake_soon
         self.stepper = Stepper(self._circuit, self._intake, self._hub, self._timer, settings, self._on_failure)
-        env = settings.get("env") or {}
+        references = References(settings.get("env") or {}, arguments.get("secrets") or {})
         put_back_requests(self._intake, restarted.inputs.values(), self._circuit.tables)
         self._connectors = Connectors(
-            self._circuit, self._kit, self._intake, self._hub, self.stepper, env, restarted.inputs, restarted.outputs
+            self._circuit,
+            self._kit,
+            self._intake,
+            self._hub,
+            self.stepper,
+            references,
+            restarted.inputs,
+            restarted.outputs,
         )
         self._statistics = Statistics(
             self._intake, self._hub, self.stepper, uses_clock=self._circuit.circuit.uses_clock
@@ -148,7 +158,7 @@ class Host:
             await asyncio.wrap_future(self.stepper.first_step)
         self._log(f"INFO circuit built: {len(self._circuit.tables)} tables, {len(self._circuit.views)} views")
         if restarted.manifest is not None:
-            steps = self.stepper.completed_steps
+            steps = self.stepper.published_steps
             self._log(f"INFO gone on from checkpoint {restarted.manifest.id}, now at step {steps}")
         return {"pid": os.getpid()}
 
@@ -173,6 +183,7 @@ class Host:
         self._loop.call_later(0, lambda: asyncio.ensure_future(self._leave(0)))
 
     async def _leave(self, status: int) -> None:
+        await asyncio.to_thread(self._hub.wait_idle, _LAST_DELIVERY_S)
         with suppress(TimeoutError):
             async with asyncio.timeout(1.0):
                 await self._channel.flush()
@@ -293,7 +304,7 @@ class Host:
         if output is None:
             self._connectors.set_paused(self._connector(request), is_paused)
         else:
-            await asyncio.wrap_future(self.stepper.do(lambda: self._hub.set_paused(output, is_paused)))
+            output.set_paused(is_paused)
 
     def _connector(self, request: Request) -> Endpoint:
         table, name = request.arguments["table"], request.arguments["connector"]
@@ -337,7 +348,7 @@ class Host:
             if with_snapshot:
                 follower.snapshot = encoder.encode(circuit.contents(relation))
                 follower.hold = circuit.pool.hold()
-            hub.add(follower, encoder, stepper.completed_steps)
+            hub.add(follower, encoder, stepper.published_steps)
 
         try:
             if with_snapshot:
@@ -404,7 +415,7 @@ class Host:
                     "state_bytes": sum(part.size_bytes for part in wired.operator.parts().values()),
                 }
             )
-        steps = self.stepper.completed_steps
+        steps = self.stepper.published_steps
         return {"steps": steps, "pool_bytes": self._circuit.pool.size_bytes, "operators": operators}
 
 

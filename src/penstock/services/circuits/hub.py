@@ -1,22 +1,23 @@
 """What leaves a circuit: each step's changes, encoded once per relation and format, handed to whoever follows.
 
 Publishing happens on the stepping thread, following on the event loop. A follower's queue is bounded: with backpressure
-the stepping thread waits for it, without, whole steps are dropped and counted.
+the stepping thread waits for it, without, whole steps are dropped and counted. Declared outputs are in `outlets.py`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Protocol
 
 from penstock.data.batch import Batch
-from penstock.data.pool import Lease, Pool
+from penstock.data.pool import Lease
 from penstock.ports.format import Encoded, Encoder
-from penstock.ports.sink import ResumableSink, Sink
+from penstock.services.circuits.outlets import Outlet, OutputEndpoint, encoded
 
 MAX_QUEUED_CHUNKS = 100
 KEEP_ALIVE_S = 2.5
@@ -33,26 +34,13 @@ class Item:
     dropped: int = 0
 
 
-@dataclass(slots=True)
-class OutputEndpoint:
-    """One way out of one relation, with its counters."""
+class Awaited(Protocol):
+    """Somebody who takes what leaves the circuit."""
 
-    name: str
-    relation: str
-    config: Mapping[str, Any]
-    transmitted_records: int = 0
-    transmitted_bytes: int = 0
-    encode_error_count: int = 0
-    transport_error_count: int = 0
-    fatal_error: str | None = None
-    paused: bool = False
-    transport_errors: deque[Mapping[str, Any]] = field(default_factory=lambda: deque(maxlen=100))
-    encode_errors: deque[Mapping[str, Any]] = field(default_factory=lambda: deque(maxlen=100))
-
-    def count(self, piece: Encoded) -> None:
-        """Count a piece that was handed over."""
-        self.transmitted_records += piece.record_count
-        self.transmitted_bytes += len(piece.payload)
+    @property
+    def full(self) -> bool:
+        """Whether the circuit has to wait for it."""
+        ...
 
 
 class Follower:
@@ -122,26 +110,6 @@ class Follower:
                 yield Item(None, False, told if told >= 0 else None)
 
 
-@dataclass(slots=True)
-class Outlet:
-    """A declared output connector. encoder None: the sink wants no bytes. held: what came while it was paused.
-
-    pool: the circuit's, None for relations without pooled values; hold: keeps the codes of what is held.
-    delivered: the step up to which everything is delivered or held; skip: so many pieces are there from before a crash.
-    place: where the sink is then, for one that can say so.
-    """
-
-    endpoint: OutputEndpoint
-    sink: Sink
-    encoder: Encoder | None
-    held: list[Batch] = field(default_factory=list)
-    pool: Pool | None = None
-    hold: Lease | None = None
-    delivered: int = 0
-    skip: int = 0
-    place: Any = None
-
-
 class Hub:
     """All followers and declared outputs of one circuit."""
 
@@ -178,8 +146,8 @@ class Hub:
             if not any(f.key == follower.key for f in self._followers):
                 self._encoders.pop(follower.key, None)
 
-    def publish(self, step: int, changes: Mapping[str, Batch]) -> list[Follower]:
-        """Hand a step's changes to everybody; return the followers that have to be waited for."""
+    def publish(self, step: int, changes: Mapping[str, Batch]) -> list[Awaited]:
+        """Hand a step's changes to everybody; return those who have to be waited for."""
         with self._lock:
             followers = list(self._followers)
             encoders = dict(self._encoders)
@@ -187,70 +155,27 @@ class Hub:
         for follower in followers:
             batch = changes.get(follower.endpoint.relation)
             if batch is not None and follower.key not in made:
-                made[follower.key] = _encoded(encoders.get(follower.key), batch, follower.endpoint)
+                made[follower.key] = encoded(encoders.get(follower.key), batch, follower.endpoint)
             follower.give(made[follower.key] if batch is not None else [], step)
         self.deliver(step, changes)
-        return [follower for follower in followers if follower.full]
+        readers: list[Awaited] = [*followers, *self.outlets]
+        return [reader for reader in readers if reader.full]
 
     def deliver(self, step: int, changes: Mapping[str, Batch]) -> None:
         """Hand a step's changes to the declared outputs that have not had them."""
         for outlet in self.outlets:
-            if step <= outlet.delivered:
-                continue
-            batch = changes.get(outlet.endpoint.relation)
-            if batch is not None:
-                outlet.held.append(batch)
-                if outlet.endpoint.paused and outlet.hold is None and outlet.pool is not None:
-                    outlet.hold = outlet.pool.hold()
-            outlet.delivered = step
-            if not outlet.endpoint.paused:
-                _release(outlet)
+            outlet.take(step, changes.get(outlet.endpoint.relation))
 
-    def set_paused(self, endpoint: OutputEndpoint, paused: bool) -> None:
-        """Pause a declared output, which then holds its changes back, or let it go on; on the stepping thread."""
-        endpoint.paused = paused
+    def done(self, step: int) -> int:
+        """Return up to which step, `step` at most, declared outputs that are not paused have delivered everything."""
+        return min([outlet.done for outlet in self.outlets if not outlet.endpoint.paused], default=step)
+
+    def wait_idle(self, timeout_s: float) -> None:
+        """Wait until declared outputs have delivered what they can deliver now."""
+        deadline = time.monotonic() + timeout_s
         for outlet in self.outlets:
-            if outlet.endpoint is endpoint and not paused:
-                _release(outlet)
+            outlet.wait_idle(max(deadline - time.monotonic(), 0))
 
-
-def _encoded(encoder: Encoder | None, batch: Batch, endpoint: OutputEndpoint) -> list[Encoded]:
-    """Encode a step's changes; a value that the format has no form for costs this output its step, not the circuit."""
-    if encoder is None:
-        return []
-    try:
-        return [*encoder.encode(batch)]
-    except (ValueError, TypeError, OverflowError) as error:
-        endpoint.encode_error_count += 1
-        endpoint.encode_errors.append({"index": endpoint.encode_error_count, "message": str(error), "tag": None})
-        return []
-
-
-def _release(outlet: Outlet) -> None:
-    if not outlet.held:
-        return
-    for batch in outlet.held:
-        _write(outlet, batch)
-    outlet.held.clear()
-    outlet.hold = None
-    if isinstance(outlet.sink, ResumableSink):
-        outlet.place = outlet.sink.place()
-
-
-def _write(outlet: Outlet, batch: Batch) -> None:
-    """Write to a declared output; its trouble is its own."""
-    endpoint = outlet.endpoint
-    if outlet.encoder is None:
-        endpoint.transmitted_records += len(batch)
-        return
-    try:
-        for piece in outlet.encoder.encode(batch):
-            if outlet.skip:
-                outlet.skip -= 1
-            else:
-                outlet.sink.write(piece.payload)
-            endpoint.count(piece)
-        outlet.sink.flush()
-    except Exception as error:
-        endpoint.transport_error_count += 1
-        endpoint.transport_errors.append({"index": endpoint.transport_error_count, "message": str(error), "tag": None})
+    def find(self, name: str) -> Outlet | None:
+        """Return the declared output of that name."""
+        return next((outlet for outlet in self.outlets if outlet.endpoint.name == name), None)

@@ -17,6 +17,7 @@ from typing import Any
 from penstock.data.changes import Changes, concat_changes
 from penstock.data.pool import Lease
 from penstock.ports.format import ParseError
+from penstock.services.circuits.troubles import trouble
 
 MAX_QUEUED_RECORDS = 500_000
 MAX_STEP_RECORDS = 50_000
@@ -37,6 +38,7 @@ class Endpoint:
     position: how many batches it has put; taken: (position, step) for each step that took some, the latest ones.
     active: requests being served, for endpoints that live by requests. held_bytes: read, but of no batch yet.
     settled: how many batches steps have taken; settled_records, settled_bytes: what they held; mark: what follows them.
+    max_step_records: a step takes at most so many, None: as many as of others. cleaned: takes secrets out of messages.
     """
 
     name: str
@@ -60,6 +62,8 @@ class Endpoint:
     end_of_input: bool = False
     paused: bool = False
     fatal_error: str | None = None
+    max_step_records: int | None = None
+    cleaned: Callable[[str], str] = str
     parse_errors: deque[Mapping[str, Any]] = field(default_factory=lambda: deque(maxlen=_KEPT_ERRORS))
     transport_errors: deque[Mapping[str, Any]] = field(default_factory=lambda: deque(maxlen=_KEPT_ERRORS))
 
@@ -80,18 +84,12 @@ class Endpoint:
         """Count parse errors and keep the latest."""
         self.parse_error_count += len(errors)
         for error in errors[-_KEPT_ERRORS:]:
-            at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-            self.parse_errors.append(
-                {"timestamp": at, "index": self.parse_error_count, "tag": error.tag, "message": error.description}
-            )
+            self.parse_errors.append(trouble(self.parse_error_count, error.description, error.tag))
 
     def report_transport(self, message: str) -> None:
         """Count a transport error and keep it."""
         self.transport_error_count += 1
-        at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        self.transport_errors.append(
-            {"timestamp": at, "index": self.transport_error_count, "tag": None, "message": message}
-        )
+        self.transport_errors.append(trouble(self.transport_error_count, self.cleaned(message)))
 
 
 @dataclass(slots=True)
@@ -229,6 +227,8 @@ class Intake:
                 while queue and (limit is None or not count or count + len(queue[0].changes) <= limit):
                     if only_forced and not any(entry.forced for entry in queue):
                         break  # what is before a forced batch goes with it: the order of a table's changes is kept
+                    if limit is not None and _has_enough(queue[0], heads):
+                        break
                     entry = queue.popleft()
                     self._forced -= entry.forced
                     self._count(entry, -1)
@@ -261,6 +261,12 @@ class Intake:
                 endpoint.settled_bytes += head.bytes
                 if head.mark is not None:
                     endpoint.mark = head.mark
+
+
+def _has_enough(entry: _Entry, heads: Mapping[str, Head]) -> bool:
+    """Whether a step has taken as much of a batch's endpoint as it may; the batch waits, and with it what follows."""
+    most, head = entry.endpoint.max_step_records, heads.get(entry.endpoint.name)
+    return most is not None and head is not None and head.records + len(entry.changes) > most
 
 
 def error_record(error: ParseError) -> dict[str, Any]:

@@ -19,7 +19,9 @@ from penstock.ports.clock import Clock
 from penstock.services.circuits.live import Asked, Live, Sample, moved
 from penstock.services.circuits.process import CircuitProcess, Compiled, Engine, Failure, Message, RequestFailed
 from penstock.services.circuits.record import CircuitRecord, Diagnostic, Fault
+from penstock.services.circuits.references import secret_names
 from penstock.services.documents import Documents
+from penstock.services.secrets import Secrets
 
 __all__ = ["Lifecycle", "recovered"]
 
@@ -35,8 +37,11 @@ _BETWEEN = (CircuitState.STARTING, CircuitState.OPENING)
 class Lifecycle:
     """Drives circuits. One for all of a server's circuits."""
 
-    def __init__(self, documents: Documents, clock: Clock, engine: Engine, directory: Path | None) -> None:
+    def __init__(
+        self, documents: Documents, clock: Clock, engine: Engine, directory: Path | None, secrets: Secrets | None
+    ) -> None:
         self._directory = directory
+        self._secrets = secrets
         self._documents = documents
         self._clock = clock
         self._engine = engine
@@ -135,16 +140,7 @@ class Lifecycle:
             )
             await self._commit(live, starting)
         paused = starting.aim is Aim.PAUSED
-        directory = self.directory_of(live)
-        opened = self._engine.open(
-            live.document.id,
-            record.program,
-            record.settings,
-            paused=paused,
-            directory=directory,
-            carry_over=deployment.carry_over,
-        )
-        live.opening = asyncio.ensure_future(opened)
+        live.opening = asyncio.ensure_future(self._open(live, starting, paused, deployment.carry_over))
         try:
             process = await live.opening
         except asyncio.CancelledError:
@@ -165,6 +161,27 @@ class Lifecycle:
         finally:
             live.opening = None
         await self._opened(live, process, paused)
+
+    async def _open(self, live: Live, record: CircuitRecord, paused: bool, carry_over: str) -> CircuitProcess:
+        """Open a circuit with the secrets that its connectors refer to; one that is not there is the circuit's error.
+
+        Raises: RequestFailed.
+        """
+        schema = record.schema or {}
+        secrets: dict[str, str] = {}
+        for name in secret_names([schema.get("input_connectors"), schema.get("output_connectors")]):
+            text = None if self._secrets is None else await self._secrets.read(live.document.scope, name)
+            if text is not None:
+                secrets[name] = text
+        return await self._engine.open(
+            live.document.id,
+            record.program,
+            record.settings,
+            paused=paused,
+            directory=self.directory_of(live),
+            carry_over=carry_over,
+            secrets=secrets,
+        )
 
     async def _await_approval(self, live: Live, error: RequestFailed) -> None:
         async with live.lock:

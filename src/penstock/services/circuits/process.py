@@ -201,11 +201,13 @@ class Engine(Protocol):
         paused: bool,
         directory: Path | None = None,
         carry_over: str = "allow",
+        secrets: Mapping[str, str] | None = None,
     ) -> CircuitProcess:
         """Start a circuit; returns when it is ready to take requests. settings: clock_resolution_usecs and the like.
 
         directory: what is kept of it is there, and it goes on from that; None: it begins empty and nothing is kept.
         carry_over: whether a changed program may start from the rows that are kept: allow, ask or reject.
+        secrets: the texts by name that its connectors refer to.
         Raises: RequestFailed when it cannot be built (a connector's configuration, ...); with ApprovalNeeded or
         CarryOverRejected and the differences as details if the program has changed.
         """

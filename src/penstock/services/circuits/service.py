@@ -42,6 +42,7 @@ from penstock.services.circuits.process import (
 )
 from penstock.services.circuits.record import CIRCUIT, CircuitRecord, Deployment, StatusChange, new_record
 from penstock.services.documents import Document, Documents
+from penstock.services.secrets import Secrets
 
 __all__ = ["Circuit", "Circuits", "Guard", "NotDeployed"]
 
@@ -70,6 +71,7 @@ class Circuits:
         documents, store, clock: where records and histories are kept.
         engine: compiles programs and runs circuits; closed with this service.
         directory: what outlives the processes of circuits is kept below it; None for nothing.
+        secrets: what connectors may refer to, each in the scope of its circuit; None for no secrets.
     """
 
     def __init__(
@@ -79,12 +81,13 @@ class Circuits:
         clock: Clock,
         engine: Engine,
         directory: Path | None = None,
+        secrets: Secrets | None = None,
     ) -> None:
         self._documents = documents
         self._store = store
         self._clock = clock
         self._engine = engine
-        self._lifecycle = Lifecycle(documents, clock, engine, directory)
+        self._lifecycle = Lifecycle(documents, clock, engine, directory, secrets)
         self._circuits: dict[str, Live] = {}
         self._names: dict[tuple[Scope, str], Live] = {}
         self._scopes: set[Scope] = {DEFAULT_SCOPE}

@@ -11,8 +11,9 @@ import time
 import uuid
 from typing import Any
 
-from penstock.services.circuits.hub import Hub, OutputEndpoint
+from penstock.services.circuits.hub import Hub
 from penstock.services.circuits.intake import Endpoint, Intake
+from penstock.services.circuits.outlets import OutputEndpoint
 from penstock.services.circuits.stepper import Stepper
 
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
@@ -47,6 +48,7 @@ class Statistics:
         transaction = stepper.transaction
         held = 0 if transaction is None else transaction.records
         held_bytes = 0 if transaction is None else sum(taken.bytes for taken in transaction.taken)
+        completed_steps, completed_records = stepper.completion()
         uptime_s = time.monotonic() - self._started_monotonic
         return {
             "state": "Running" if stepper.running else "Paused",
@@ -82,20 +84,21 @@ class Statistics:
             "total_input_bytes": intake.total_bytes,
             "total_processed_records": stepper.processed_records,
             "total_processed_bytes": stepper.processed_bytes,
-            "total_completed_records": stepper.completed_records,
+            "total_completed_records": completed_records,
             "total_initiated_steps": stepper.initiated_steps,
-            "total_completed_steps": stepper.completed_steps,
+            "total_completed_steps": completed_steps,
             "pipeline_complete": self._complete(held),
             "thread_count": threading.active_count(),
         }
 
     def _complete(self, held: int) -> bool:
         stepper, intake = self._stepper, self._intake
+        completed_steps, completed_records = stepper.completion()
         return (
-            stepper.completed_steps > 0  # before the first step not even what needs no input is there
+            completed_steps > 0  # before the first step not even what needs no input is there
             and all(endpoint.finished for endpoint in intake.endpoints.values())
             and intake.buffered_records + held == 0
-            and stepper.completed_records == intake.total_records
+            and completed_records == intake.total_records
         )
 
     def _input(self, endpoint: Endpoint) -> dict[str, Any]:
@@ -121,26 +124,26 @@ class Statistics:
         }
 
     def _output(self, endpoint: OutputEndpoint) -> dict[str, Any]:
-        queued = self._hub.queued_chunks(endpoint)
+        completed_steps, completed_records = self._stepper.completion()
         return {
             "endpoint_name": endpoint.name,
             "config": dict(endpoint.config),
             "metrics": {
                 "transmitted_records": endpoint.transmitted_records,
                 "transmitted_bytes": endpoint.transmitted_bytes,
-                "queued_records": 0,
-                "queued_batches": queued,
-                "buffered_records": 0,
-                "buffered_batches": 0,
+                "queued_records": endpoint.queued_records,
+                "queued_batches": endpoint.queued_batches + self._hub.queued_chunks(endpoint),
+                "buffered_records": endpoint.buffered_records,
+                "buffered_batches": endpoint.buffered_batches,
                 "num_encode_errors": endpoint.encode_error_count,
                 "num_transport_errors": endpoint.transport_error_count,
-                "total_processed_input_records": self._stepper.completed_records,
-                "total_processed_steps": self._stepper.completed_steps,
+                "total_processed_input_records": completed_records,
+                "total_processed_steps": completed_steps,
                 "memory": 0,
             },
             "fatal_error": endpoint.fatal_error,
             "paused": endpoint.paused,
-            "health": _health(endpoint.fatal_error),
+            "health": _health(endpoint.fatal_error or endpoint.failing),
             "encode_errors": list(endpoint.encode_errors),
             "transport_errors": list(endpoint.transport_errors),
         }

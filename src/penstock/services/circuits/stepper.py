@@ -8,6 +8,7 @@ Only this thread touches the circuit. Others hand it jobs.
 
 from __future__ import annotations
 
+import threading
 import time
 import traceback
 from collections import deque
@@ -23,7 +24,7 @@ from penstock.services.circuits.durability.journal import StepTaken
 from penstock.services.circuits.durability.keeper import Keeper
 from penstock.services.circuits.durability.manifest import Manifest
 from penstock.services.circuits.durability.restart import Restart, changes_of
-from penstock.services.circuits.hub import Follower, Hub
+from penstock.services.circuits.hub import Awaited, Hub
 from penstock.services.circuits.intake import Intake, Taken
 from penstock.services.circuits.timer import Timer
 from penstock.sql.functions.registry import EvaluationError
@@ -86,13 +87,33 @@ class Stepper:
         self.running = False
         self.transaction: Transaction | None = None
         self.initiated_steps = 0
-        self.completed_steps = 0
+        self.published_steps = 0
+        self._handed: deque[tuple[int, int]] = deque()
+        self._completed = (0, 0)
+        self._completing = threading.Lock()
         self.clock_us: int | None = None
         self.processed_records = 0
         self.processed_bytes = 0
-        self.completed_records = 0
         self.stall_s = 0.0
         self.stalled_since: float | None = None
+
+    @property
+    def completed_steps(self) -> int:
+        """The step up to which everything was delivered."""
+        return self.completion()[0]
+
+    @property
+    def completed_records(self) -> int:
+        """How many records were processed by then."""
+        return self.completion()[1]
+
+    def completion(self) -> tuple[int, int]:
+        """Return `completed_steps` and `completed_records` of one moment."""
+        done = self._hub.done(self.published_steps)
+        with self._completing:
+            while self._handed and self._handed[0][0] <= done:
+                self._completed = self._handed.popleft()
+            return self._completed
 
     # ------------------------------------------------------------------------------- called from other threads
 
@@ -221,6 +242,7 @@ class Stepper:
                     self._step_again(entry)
                 if restart.contents is not None:
                     self._bootstrap(restart.contents, restart.unchanged)
+                self._hand_contents(None if restart.contents is None else restart.unchanged)
         except BaseException as error:
             self.caught_up.set_exception(error)
             raise
@@ -228,9 +250,21 @@ class Stepper:
             self.first_step.set_result(None)
         self.caught_up.set_result(None)
 
+    def _hand_contents(self, unchanged: frozenset[str] | None) -> None:
+        """Hand what a view holds to new outputs that want it; what has just been made anew was handed to them already.
+
+        unchanged: views that are as they were; None for all.
+        """
+        for outlet in self._hub.outlets:
+            relation = outlet.endpoint.relation
+            if outlet.wants_contents and (unchanged is None or relation in unchanged):
+                outlet.taken = max(outlet.taken, self.published_steps)
+                outlet.take_contents(self._built.circuit.contents(relation))
+
     def _take_up(self, manifest: Manifest) -> None:
-        self.initiated_steps = self.completed_steps = manifest.steps
-        self.processed_records = self.completed_records = manifest.records
+        self.initiated_steps = manifest.steps
+        self.processed_records = manifest.records
+        self._published(manifest.steps)
         self.processed_bytes = manifest.input_bytes
         with self._intake.lock:
             self._intake.total_records, self._intake.total_bytes = manifest.records, manifest.input_bytes
@@ -250,9 +284,9 @@ class Stepper:
             self._intake.total_records += entry.records
             self._intake.total_bytes += entry.size_bytes
         self._hub.deliver(entry.step, changes)
-        self.initiated_steps = self.completed_steps = entry.step
+        self.initiated_steps = entry.step
         self.processed_records += entry.records
-        self.completed_records = self.processed_records
+        self._published(entry.step)
         self.processed_bytes += entry.size_bytes
         self._has_stepped = True
         self._set_clock(entry.clock_us)
@@ -263,7 +297,8 @@ class Stepper:
         changes = circuit.step(contents, self._timer.now() if circuit.uses_clock else None)
         known = {*contents, *unchanged}
         self._hub.deliver(step, {name: batch for name, batch in changes.items() if name not in known})
-        self.initiated_steps = self.completed_steps = step
+        self.initiated_steps = step
+        self._published(step)
         self._has_stepped = True
 
     def _advance(self) -> None:
@@ -301,12 +336,18 @@ class Stepper:
         self._wait_for(self._hub.publish(step, changes))
         if self.keeper is not None:
             self.keeper.delivered()
-        self.completed_steps = step
-        self.completed_records = self.processed_records
+        self._published(step)
         if not self.first_step.done():
             self.first_step.set_result(None)
 
-    def _wait_for(self, followers: list[Follower]) -> None:
+    def _published(self, step: int) -> None:
+        """Note that a step's changes were handed out; it is completed when the last output has delivered them."""
+        with self._completing:
+            self._handed.append((step, self.processed_records))
+            self.published_steps = step
+        self.completion()
+
+    def _wait_for(self, followers: list[Awaited]) -> None:
         """Wait until none of these followers' queues is full; jobs are done meanwhile, the circuit is between steps."""
         if not followers:
             return

@@ -8,7 +8,7 @@ from penstock.data.types import Schema, SqlType
 from penstock.sql.diagnostics import SqlError
 from penstock.sql.parser.ast import CreateFunction, Name
 from penstock.sql.plan.expr import Span
-from penstock.sql.plan.nodes import Node, Relation, Scan, ViewScan
+from penstock.sql.plan.nodes import Index, Node, Relation, Scan, ViewScan
 
 
 class Blamed(Exception):
@@ -40,6 +40,7 @@ class Catalog:
     functions: dict[str, Function] = field(default_factory=dict)
     tables: dict[str, Relation] = field(default_factory=dict)
     views: dict[str, Relation] = field(default_factory=dict)
+    indexes: dict[str, Index] = field(default_factory=dict)
     failed: set[str] = field(default_factory=set)
     recursive: dict[str, Recursive] = field(default_factory=dict)
     _scans: dict[str, Node] = field(default_factory=dict)

@@ -33,7 +33,7 @@ from penstock.sql.parser.ast import (
     Statement,
 )
 from penstock.sql.plan.expr import ColumnRef, Expr, Literal, Span
-from penstock.sql.plan.nodes import Node, Relation, TableColumn, ViewScan
+from penstock.sql.plan.nodes import Index, Node, Relation, TableColumn, ViewScan
 
 ERROR_VIEW = "error_view"
 _WITHOUT_METADATA = ("datagen", "nexmark", "http_input", "file_input", "url_input")
@@ -383,9 +383,14 @@ def _index(statement: CreateIndex, catalog: Catalog) -> None:
     if relation is None:
         catalog.relation(statement.relation)
         return
+    names = [field.name for field in relation.schema]
     for column in statement.columns:
-        if not any(f.name == column.text for f in relation.schema):
+        if column.text not in names:
             raise SqlError(f"Column '{column.text}' not found in table '{relation.name}'", column.span)
+    if statement.name.text in catalog.indexes:
+        raise SqlError(f"'{statement.name.text}' is already defined", statement.name.span, "Duplicate declaration")
+    columns = tuple(names.index(column.text) for column in statement.columns)
+    catalog.indexes[statement.name.text] = Index(statement.name.text, relation.name, columns)
 
 
 def _lateness(statement: LatenessStatement, catalog: Catalog) -> None:

@@ -295,9 +295,19 @@ class Relation:
 
 
 @dataclass(frozen=True, slots=True)
+class Index:
+    """A declared index: by these columns (positions) a reader of the relation tells its rows apart."""
+
+    name: str
+    relation: str
+    columns: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Program:
-    """A compiled program: tables and views in the order of declaration; warnings as Diagnostics."""
+    """A compiled program: tables, views and indexes in the order of declaration; warnings as Diagnostics."""
 
     tables: tuple[Relation, ...]
     views: tuple[Relation, ...]
     warnings: tuple[object, ...] = field(default=())
+    indexes: tuple[Index, ...] = ()

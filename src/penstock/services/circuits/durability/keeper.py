@@ -19,7 +19,7 @@ from penstock.data.batch import Batch
 from penstock.data.portable import encode_changes
 from penstock.services.circuits.built import Built
 from penstock.services.circuits.durability.checkpoints import Checkpoints, CheckpointUnusable
-from penstock.services.circuits.durability.endpoints import input_state, output_state
+from penstock.services.circuits.durability.endpoints import input_state
 from penstock.services.circuits.durability.journal import Delivered, Journal, StepTaken
 from penstock.services.circuits.durability.manifest import Manifest
 from penstock.services.circuits.durability.state import write_state
@@ -88,16 +88,18 @@ class Keeper:
         """Note how far declared outputs have come, if they have."""
         if self.journal is None or not self.journal.is_begun:
             return
-        outlets = [outlet for outlet in self._hub.outlets if not outlet.held]
-        now = tuple(outlet.delivered for outlet in outlets)
-        if outlets and now != self._delivered:
+        states = tuple(outlet.state(with_queue=False) for outlet in self._hub.outlets)
+        now = tuple(state.step for state in states)
+        if states and now != self._delivered:
             self._delivered = now
-            self.journal.append(Delivered(tuple(output_state(outlet, self._built) for outlet in outlets)))
+            self.journal.append(Delivered(states))
 
     # ---- checkpoints
 
     def begin(self, steps: int, records: int, size: int, clock_us: int | None) -> tuple[str, int]:
         """Have a fork write a checkpoint; on the stepping thread, between two steps. Returns its id and the fork's."""
+        for outlet in self._hub.outlets:
+            outlet.flush_buffer()
         with self._intake.lock:
             inputs = tuple(input_state(endpoint) for endpoint in self._intake.endpoints.values())
         manifest = Manifest(
@@ -112,7 +114,7 @@ class Keeper:
             clock_us=clock_us,
             began_us=self.began_us,
             inputs=inputs,
-            outputs=tuple(output_state(outlet, self._built) for outlet in self._hub.outlets),
+            outputs=tuple(outlet.state(with_queue=True) for outlet in self._hub.outlets),
         )
         if self.journal is not None:
             self.journal.roll()

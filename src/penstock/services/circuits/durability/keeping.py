@@ -29,6 +29,8 @@ __all__ = ["Durability", "Keeping"]
 
 NONE, AT_LEAST_ONCE, EXACTLY_ONCE = "none", "at_least_once", "exactly_once"
 _DRAIN_INTERVAL_S = 0.005
+_DELIVERY_WAIT_S = 10.0
+"""What is not delivered by then is kept with the checkpoint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +157,7 @@ class Keeping:
             await asyncio.sleep(_DRAIN_INTERVAL_S)
         was_running = self._stepper.running
         self._stepper.set_running(False)
+        await asyncio.to_thread(self._connectors.wait_idle, _DELIVERY_WAIT_S)
         try:
             return await self.checkpoint()
         except RemoteError:
@@ -209,7 +212,7 @@ class Keeping:
     async def _keep_on(self, interval_s: float) -> None:
         while True:
             await asyncio.sleep(interval_s)
-            if self._last is None or self._last.steps != self._stepper.completed_steps:
+            if self._last is None or self._last.steps != self._stepper.initiated_steps:
                 try:
                     await self._checkpoint()
                 except RemoteError:

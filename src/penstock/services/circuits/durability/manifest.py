@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["FORMAT", "ArrayEntry", "InputState", "Manifest", "OutputState"]
+__all__ = ["FORMAT", "ArrayEntry", "InputState", "Manifest", "OutputState", "Parcel"]
 
 FORMAT = 1
 """Of the arrays of state. Grows when an operator's snapshot changes its meaning; others cannot be taken up."""
@@ -46,19 +46,27 @@ class InputState(msgspec.Struct, frozen=True, kw_only=True):
     parse_errors: int = 0
 
 
+class Parcel(msgspec.Struct, frozen=True, array_like=True):
+    """What one step has for an output: payloads with the number of records in each."""
+
+    step: int
+    pieces: tuple[tuple[bytes, int], ...]
+
+
 class OutputState(msgspec.Struct, frozen=True, kw_only=True):
     """How far a declared output had come: delivered up to `step`, the sink being at `place` then.
 
-    held: changes that it holds back as it is paused, encoded.
+    taken: the step up to which changes were given to it; queue: those of them that are not delivered.
     """
 
     name: str
     step: int
+    taken: int = 0
     place: Any = None
     records: int = 0
     size_bytes: int = 0
     paused: bool = False
-    held: tuple[bytes, ...] = ()
+    queue: tuple[Parcel, ...] = ()
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):

@@ -84,11 +84,20 @@ def restart(
         found = Restart(built, relations, manifest, _steps(journal, manifest), _inputs(manifest), _outputs(manifest))
         for entry in journal.entries(manifest.steps):
             if isinstance(entry, Delivered):
-                found.outputs.update({state.name: state for state in entry.outputs})
+                for state in entry.outputs:
+                    found.outputs[state.name] = _further(found.outputs.get(state.name), state)
         return found
     _check_allowed(compare(manifest.relations, relations), carry_over)
     old_program = compile_program(manifest.program)
     return _carried_over(program, relations, old_program, directory, manifest, journal)
+
+
+def _further(kept: OutputState | None, state: OutputState) -> OutputState:
+    """Return how far an output had come by the journal, with what it had yet to deliver by the checkpoint."""
+    if kept is None:
+        return state
+    queue = tuple(parcel for parcel in kept.queue if parcel.step > state.step)
+    return msgspec.structs.replace(state, taken=max(kept.taken, state.step), queue=queue)
 
 
 def _check_allowed(changed: Difference, carry_over: str) -> None:
