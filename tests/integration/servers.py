@@ -116,7 +116,9 @@ def postgres_server(directory: Path) -> Iterator[PrivateServer]:
     port = free_port()
     settings = ("wal_level=logical", "listen_addresses=127.0.0.1", f"unix_socket_directories={directory}")
     options = [part for setting in settings for part in ("-c", setting)]
-    yield from _run(PrivateServer(port, [str(postgres), "-D", str(cluster), "-p", str(port), *options], directory, user))
+    yield from _run(
+        PrivateServer(port, [str(postgres), "-D", str(cluster), "-p", str(port), *options], directory, user)
+    )
 
 
 def _is_user(name: str) -> bool:
