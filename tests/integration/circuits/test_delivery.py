@@ -1,4 +1,4 @@
-"""What leaves a circuit by declared outputs: held and sent again while nobody takes it, joined, by key, from the start."""
+"""What leaves a circuit by declared outputs: held and sent again while nobody takes it, joined, by key."""
 
 import asyncio
 import json
@@ -47,7 +47,7 @@ async def output(circuit: RemoteCircuit) -> dict[str, Any]:
 
 async def until(circuit: RemoteCircuit, holds: Any) -> dict[str, Any]:
     async with asyncio.timeout(30):
-        while not holds(found := await output(circuit)):
+        while not holds(found := await output(circuit)):  # noqa: ASYNC110
             await asyncio.sleep(0.02)
     return found
 
@@ -72,7 +72,7 @@ async def test_what_a_dead_server_does_not_take_it_has_when_it_is_back(engine: W
             healthy = await until(circuit, lambda found: found["metrics"]["queued_batches"] == 0)
             done = (await circuit.stats())["global"]
         client = redis.Redis.from_url(address)
-        kept = {key: json.loads(client.get(key)) for key in client.keys()}
+        kept = {key: json.loads(client.get(key)) for key in client.scan_iter()}
 
     assert failing["health"]["status"] == "Unhealthy"
     assert "Redis" in failing["transport_errors"][-1]["message"]
@@ -102,7 +102,7 @@ async def test_what_was_not_delivered_before_a_crash_is_delivered_after_it(engin
         server.start()
         async with running(engine, TABLE + view(sink), directory=state, **EXACTLY) as circuit:
             await until(circuit, lambda found: found["metrics"]["queued_batches"] == 0)
-        keys = sorted(redis.Redis.from_url(address).keys())
+        keys = sorted(redis.Redis.from_url(address).scan_iter())
 
     assert keys == [b"1", b"2", b"3"]
 

@@ -1,4 +1,4 @@
-"""Secrets that connectors refer to: their texts reach the connector and nothing else, by a server in its own process."""
+"""Secrets that connectors refer to: their texts reach the connector and nothing else. The server is a process."""
 
 import io
 import json
@@ -10,9 +10,9 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.integration.servers import redis_server
 
 from penstock.cli.demo.child import Child, running_server
+from tests.integration.servers import redis_server
 
 TEXT = "s3kr1t-of-the-test"
 
