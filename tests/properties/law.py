@@ -175,17 +175,17 @@ def _keyed_lines(
     """Return for each key the operations that end with its row, or with none for keys of rows that only pass."""
 
     def key_of(row: Row) -> Row:
-        return tuple(row[i] for i in key)
+        return plain(tuple(row[i] for i in key))
 
     def under(row: Row, target: Row) -> Row:
-        return tuple(target[key.index(i)] if i in key else value for i, value in enumerate(row))
+        return tuple(target[i] if i in key else value for i, value in enumerate(row))
 
     wanted = {key_of(row): row for row in rows}
     lines: dict[Row, list[Event]] = {k: [] for k in wanted}
     for _ in range(rng.randrange(3 + len(rows))):
         row = other(table)
         if wanted and rng.random() < 0.6:
-            row = under(row, rng.choice(list(wanted)))
+            row = under(row, rng.choice(list(wanted.values())))
         weight = -1 if rng.random() < 0.3 else 1
         lines.setdefault(key_of(row), []).append((table, row, weight))
     for target, line in lines.items():
@@ -207,9 +207,9 @@ def contents_after(events: Sequence[Event], feeds: Mapping[str, Feed]) -> dict[s
             whole[plain(row)] = row
             bags.setdefault(table, Counter())[plain(row)] += weight
         elif weight > 0:
-            keyed.setdefault(table, {})[tuple(row[i] for i in key)] = row
+            keyed.setdefault(table, {})[plain(tuple(row[i] for i in key))] = row
         else:
-            keyed.setdefault(table, {}).pop(tuple(row[i] for i in key), None)
+            keyed.setdefault(table, {}).pop(plain(tuple(row[i] for i in key)), None)
     result = {table: [whole[row] for row in bag.elements()] for table, bag in bags.items()}
     result.update({table: list(rows.values()) for table, rows in keyed.items()})
     return result

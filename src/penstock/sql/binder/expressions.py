@@ -296,6 +296,8 @@ class Expressions:
             raise SqlError("Unequal number of entries in IN expression", written.span)
         left, types = [], []
         for operand, column in zip(operands, plan.schema, strict=True):
+            if operand.type.kind is column.type.kind is Kind.STRUCT:
+                raise SqlError("ROW values cannot be compared using '='; use IS [NOT] DISTINCT FROM", written.span)
             pair = comparable(operand.type, column.type)
             if pair is None or Kind.STRUCT in (pair[0].kind, pair[1].kind):
                 shown = names_of([operand.type, column.type])
