@@ -134,6 +134,7 @@ _TIMES = {
     "PARSE_TIME": "The time that a text says by a pattern, NULL if it does not match.",
     "PARSE_TIMESTAMP": "The timestamp that a text says by a pattern, NULL if it does not match.",
     "CONVERT_TIMEZONE": "The local time of one zone in another: `CONVERT_TIMEZONE(from, to, t)`.",
+    "CONTAINS": "Whether a period has a moment or the whole of another period in it, ends included.",
     "OVERLAPS": "Whether two periods have a moment in common, ends included.",
     "EQUALS": "Whether two periods have the same ends.",
     "PRECEDES": "Whether the first period ends no later than the second begins.",

@@ -63,11 +63,8 @@ class Calls:
 
     def __call__(self, binder: Expressions, apply: Apply) -> Expr | None:
         """Return the slot of an aggregate or window function, None when the call is neither."""
-        if apply.name in ("GROUPING", "GROUPING_ID"):
-            if not self.aggregates or binder.in_aggregate:
-                raise SqlError(f"{apply.name} operator may only occur in SELECT, HAVING or ORDER BY clause", apply.span)
-            args = tuple([binder.bind(a) for a in apply.args])
-            return self.slots.add(GroupingSlot(args, BIGINT), apply.span)
+        if apply.name in ("GROUPING", "GROUPING_ID", "GROUP_ID"):
+            return self._grouping(binder, apply)
         if apply.over is not None:
             return self._window(binder, apply, apply.over)
         if apply.name in AGGREGATES:
@@ -75,6 +72,17 @@ class Calls:
         if apply.name in RANKS | OFFSETS:
             raise SqlError(f"OVER clause is necessary for window functions: '{apply.name}'", apply.span)
         return None
+
+    def _grouping(self, binder: Expressions, apply: Apply) -> Expr:
+        if not self.aggregates or binder.in_aggregate:
+            raise SqlError(f"{apply.name} operator may only occur in SELECT, HAVING or ORDER BY clause", apply.span)
+        if (apply.name == "GROUP_ID") != (not apply.args):
+            count = "0" if apply.name == "GROUP_ID" else "1 or more"
+            raise SqlError(
+                f"Invalid number of arguments to function '{apply.name}'. Was expecting {count} arguments", apply.span
+            )
+        args = tuple([binder.bind(a) for a in apply.args]) if apply.args else None
+        return self.slots.add(GroupingSlot(args, BIGINT), apply.span)
 
     def _aggregate(self, binder: Expressions, apply: Apply) -> Expr:
         if binder.in_aggregate:

@@ -13,8 +13,9 @@ from penstock.data.types import BOOLEAN, NULL, STRINGS, Kind, SqlType
 from penstock.sql.binder.catalog import Blamed, Catalog
 from penstock.sql.binder.coerce import alike, coerce, common, exactly, names_of
 from penstock.sql.binder.literals import bind_constant
-from penstock.sql.binder.names import Frame, Scope, Visible
+from penstock.sql.binder.names import Frame, Scope
 from penstock.sql.binder.quantified import bind_quantified
+from penstock.sql.binder.routines import bind_declared
 from penstock.sql.binder.shape import project_as
 from penstock.sql.binder.slots import PARAMETER, Slots, SubquerySlot
 from penstock.sql.binder.types import cast_target
@@ -31,6 +32,7 @@ from penstock.sql.parser.ast import (
     Identifier,
     LambdaOf,
     Name,
+    Named,
     Query,
     Star,
     Subquery,
@@ -83,6 +85,9 @@ class Expressions:
                 raise SqlError("A lambda expression is not allowed here", expression.span)
             case Star():
                 raise SqlError("Unknown identifier '*'", expression.span)
+            case Named():
+                name = expression.name.text
+                raise SqlError(f"The function has no parameter with the name '{name}'", expression.span)
 
     def condition(self, expression: Expression, clause: str) -> Expr:
         """Return a predicate."""
@@ -157,8 +162,10 @@ class Expressions:
         handler = _SPECIAL.get(apply.name)
         if handler is not None:
             return handler(self, apply)
-        if apply.name not in FUNCTIONS and apply.name.lower() in self.catalog.functions:
-            return self._inline(apply)
+        if apply.name not in FUNCTIONS:
+            declared = bind_declared(self, apply)
+            if declared is not None:
+                return declared
         return self.call(apply.name, self.arguments(apply), apply.span)
 
     def arguments(self, apply: Apply) -> tuple[Expr, ...]:
@@ -185,7 +192,7 @@ class Expressions:
         return Call(name, coerced, signature.result, span)
 
     def _lambda(self, name: str, written: LambdaOf, before: Sequence[Expr]) -> Expr:
-        types = _parameter_types(name, before, len(written.parameters))
+        types = _parameter_types(name, before, len(written.parameters), written.span)
         base = PARAMETER + sum(len(p) for p in self.parameters)
         names = {
             p.text: ColumnRef(base + i, t, p.span)
@@ -197,37 +204,6 @@ class Expressions:
         finally:
             self.parameters.pop()
         return Lambda(tuple(types), body, base, body.type, written.span)
-
-    def _inline(self, apply: Apply) -> Expr:
-        function = self.catalog.functions[apply.name.lower()]
-        key = apply.name.lower()
-        if function.definition.body is None:
-            return self._from_json(apply)
-        if key in self.inlining:
-            raise SqlError(f"Recursive function '{key}'", apply.span)
-        if len(apply.args) != len(function.parameters):
-            raise SqlError(
-                f"Invalid number of arguments to function '{key}'. Was expecting {len(function.parameters)} arguments",
-                apply.span,
-            )
-        args = [exactly(self.bind(a), t) for a, (_, t) in zip(apply.args, function.parameters, strict=True)]
-        columns = [Visible(None, n.text, a) for a, (n, _) in zip(args, function.parameters, strict=True)]
-        inner = Expressions(
-            self.catalog,
-            Scope(columns, Frame()),
-            self.slots,
-            self.bind_query,
-            parameters=self.parameters,
-            inlining=(*self.inlining, key),
-        )
-        return exactly(inner.bind(function.definition.body), function.result)
-
-    def _from_json(self, apply: Apply) -> Expr:
-        function = self.catalog.functions[apply.name.lower()]
-        if not apply.name.lower().startswith("jsonstring_as_") or len(apply.args) != 1:
-            raise NotSupported(f"function '{apply.name.lower()}' without a SQL body", apply.span)
-        parsed = self.call("PARSE_JSON", (self.bind(apply.args[0]),), apply.span)
-        return Cast(parsed, function.result.with_nullable(True), True, apply.span)
 
     # ------------------------------------------------------------------------------------------------ conditionals
 
@@ -282,7 +258,13 @@ class Expressions:
             assert written.operand is not None
             return self._membership(written, plan, frame)
         if len(plan.schema) != 1:
-            raise SqlError(f"Subquery has {len(plan.schema)} columns where one is expected", written.span)
+            word = "ARRAY" if written.kind == "array" else "$SCALAR_QUERY"
+            row = describe(SqlType(Kind.STRUCT, False, fields=plan.schema))
+            raise SqlError(
+                f"Cannot apply '{word}' to arguments of type '{word}(<{row}>)': the subquery has {len(plan.schema)} "
+                "columns where one is expected",
+                written.span,
+            )
         kind = plan.schema[0].type
         if written.kind == "array":
             result = SqlType(Kind.ARRAY, False, element=kind)
@@ -346,13 +328,15 @@ def _families(args: Sequence[Expr]) -> str:
     return ", ".join(family(a.type) for a in args)
 
 
-def _parameter_types(name: str, before: Sequence[Expr], count: int) -> list[SqlType]:
+def _parameter_types(name: str, before: Sequence[Expr], count: int, span: Span | None) -> list[SqlType]:
     """Types of a lambda's parameters: the element of the ARRAY, or key and value of the VARIANT or MAP, before it."""
     first = before[0].type if before else NULL
     if first.kind is Kind.ARRAY and first.element is not None and count == 1:
         return [first.element]
     if first.kind is Kind.MAP and first.key is not None and first.element is not None and count == 2:
         return [first.key, first.element]
+    if name in LABELS and count != 2:
+        raise SqlError(f"The lambda expression of '{name}' has {count} parameters where 2 are expected", span)
     if count == 2:
         return [LABELS.get(name, SqlType(Kind.VARCHAR, False)), SqlType(Kind.VARIANT, True)]
     return [SqlType(Kind.VARIANT, True) if first.kind is Kind.VARIANT else first.with_nullable(True)] * count

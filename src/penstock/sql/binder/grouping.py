@@ -50,14 +50,14 @@ def aggregate(node: Node, grouping: Grouping, slots: Slots, settle: Callable[[Ex
     tests = [(i, s) for i, s in enumerate(slots.items) if isinstance(s, GroupingSlot)]
     branches: list[Node] = []
     schema: Schema = ()
-    for chosen in grouping.sets:
+    for at, chosen in enumerate(grouping.sets):
         key_fields = [Field(names[i], keys[i].type) for i in chosen]
         made = Aggregate(node, tuple([keys[i] for i in chosen]), tuple(calls), (*key_fields, *fields))
         if len(grouping.sets) == 1 and not tests:
             branches.append(made)
             schema = made.schema
             break
-        branch = _completed(made, grouping, chosen, keys, names, tests)
+        branch = _completed(made, grouping, at, keys, names, tests)
         schema = branch.schema
         branches.append(branch)
     result = branches[0] if len(branches) == 1 else UnionAll(tuple(branches), schema)
@@ -72,12 +72,13 @@ def aggregate(node: Node, grouping: Grouping, slots: Slots, settle: Callable[[Ex
 def _completed(
     made: Aggregate,
     grouping: Grouping,
-    chosen: tuple[int, ...],
+    at: int,
     keys: Sequence[Expr],
     names: Sequence[str],
     tests: Sequence[tuple[int, GroupingSlot]],
 ) -> Node:
     """One grouping set with a column for every key, NULL where it is not in the set, and its GROUPING values."""
+    chosen = grouping.sets[at]
     exprs: list[Expr] = []
     for i, key in enumerate(keys):
         kind = key.type.with_nullable(grouping.key_type_nullable(i))
@@ -87,12 +88,15 @@ def _completed(
             exprs.append(Literal(None, kind.with_nullable(True)))
     exprs += [ColumnRef(i, f.type) for i, f in enumerate(made.schema)][len(chosen) :]
     for _, test in tests:
-        exprs.append(Literal(_bits(test, grouping, chosen), BIGINT))
+        exprs.append(Literal(_tested(test, grouping, at), BIGINT))
     shown = [*names, *[f.name for f in made.schema[len(chosen) :]], *[f"grouping{i}" for i in range(len(tests))]]
     return project(made, exprs, shown)
 
 
-def _bits(test: GroupingSlot, grouping: Grouping, chosen: tuple[int, ...]) -> int:
+def _tested(test: GroupingSlot, grouping: Grouping, at: int) -> int:
+    chosen = grouping.sets[at]
+    if test.args is None:
+        return sum(set(chosen) == set(before) for before in grouping.sets[:at])
     value = 0
     for arg in test.args:
         key = bare(arg)

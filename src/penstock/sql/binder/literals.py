@@ -7,13 +7,14 @@ INTEGER, BIGINT and DECIMAL that holds it; a string is CHAR of its length.
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from uuid import UUID
 
 from penstock.data.types import BOOLEAN, DATE, DOUBLE, NULL, TIME, TIMESTAMP, Kind, SqlType, decimal
 from penstock.sql.binder.types import MONTH_UNITS, interval_type
 from penstock.sql.diagnostics import SqlError
+from penstock.sql.functions.moments import Unreadable, read_zoned
 from penstock.sql.parser.ast import Constant
 from penstock.sql.plan.expr import Literal, Span
 
@@ -120,10 +121,9 @@ def _timestamp(text: str, span: Span | None) -> datetime:
 
 def _zoned(text: str, span: Span | None) -> datetime:
     try:
-        value = datetime.fromisoformat(text.strip().replace(" UTC", "+00:00"))
-    except ValueError:
-        raise SqlError(f"Illegal TIMESTAMP WITH TIME ZONE literal '{text}'", span) from None
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=read_zoned(text))
+    except (Unreadable, OverflowError) as error:
+        raise SqlError(f"Illegal TIMESTAMP WITH TIME ZONE literal '{text}': {error}", span) from None
 
 
 def _interval(text: str, qualifier: str, span: Span | None) -> Literal:

@@ -12,15 +12,15 @@ from penstock.sql.binder.catalog import Catalog
 from penstock.sql.binder.coerce import exactly, shared_type
 from penstock.sql.binder.expressions import Expressions
 from penstock.sql.binder.names import Frame, Scope, scope_of
+from penstock.sql.binder.recursive_with import bind_recursive, mentions
 from penstock.sql.binder.select import Block, Limit, constant_count, top
 from penstock.sql.binder.shape import one_row, project_as, relabel
 from penstock.sql.binder.slots import Slots
 from penstock.sql.binder.sources import Shared
 from penstock.sql.diagnostics import NotSupported, SqlError
-from penstock.sql.parser.ast import Constant, Expression, OrderItem, Query, Select, SetQuery, ValuesQuery
-from penstock.sql.plan.expr import Expr, Literal
+from penstock.sql.parser.ast import Constant, Expression, OrderItem, Query, Select, SelectItem, SetQuery, ValuesQuery
+from penstock.sql.plan.expr import Expr, Literal, Span
 from penstock.sql.plan.nodes import Distinct, Node, Project, SetOperation, UnionAll, Values
-from penstock.sql.plan.walk import columns_of
 
 
 @dataclass(slots=True)
@@ -36,9 +36,10 @@ class Queries:
         if query.withs:
             inner = Queries(self.catalog, dict(self.withs))
             for item in query.withs:
-                if item.recursive and _mentions(item.query, item.name.text):
-                    raise NotSupported("recursive WITH", item.name.span)
-                node, names = inner.bind(item.query, frame)
+                if item.recursive and mentions(item.query, item.name.text):
+                    node, names = bind_recursive(inner, item)
+                else:
+                    node, names = inner.bind(item.query, frame)
                 if item.columns:
                     if len(item.columns) != len(names):
                         raise SqlError("Number of columns must match number of query columns", item.name.span)
@@ -124,8 +125,6 @@ class Queries:
         if any(len(row) != width for row in written.rows):
             raise SqlError(message, written.span)
         rows = [[binder.bind(e) for e in row] for row in written.rows]
-        if slots.items or any(i < 0 for row in rows for e in row for i in columns_of(e)):
-            raise NotSupported("a subquery or outer column in VALUES", written.span)
         types = []
         for position in range(width):
             shared = shared_type([row[position].type for row in rows])
@@ -137,8 +136,17 @@ class Queries:
         made = tuple([tuple([exactly(e, t) for e, t in zip(row, types, strict=True)]) for row in rows])
         if all(isinstance(e, Literal) for row in made for e in row):
             return Values(made, schema), names
-        parts: list[Node] = [Project(one_row(), row, schema) for row in made]
+        if slots.items:
+            parts = [relabel(project_as(self._row(row, frame, written.span), types), schema) for row in written.rows]
+        else:
+            parts = [Project(one_row(), row, schema) for row in made]
         return (parts[0] if len(parts) == 1 else UnionAll(tuple(parts), schema)), names
+
+    def _row(self, row: Sequence[Expression], frame: Frame, span: Span | None) -> Node:
+        """Return a row of VALUES with subqueries in it: a SELECT without FROM."""
+        items = tuple([SelectItem(e, None) for e in row])
+        select = Select(items, False, (), None, None, None, None, None, (), span)
+        return Block(self.catalog, frame, self.withs, self.bind).bind(select, (), None)[0]
 
 
 def _is_ordinal(written: Expression) -> TypeGuard[Constant]:
@@ -153,15 +161,3 @@ def _branches(node: Node, every: bool) -> tuple[Node, ...]:
     if isinstance(node, Distinct) and isinstance(node.input, UnionAll) and not every:
         return node.input.inputs
     return (node,)
-
-
-def _mentions(query: object, name: str) -> bool:
-    """Whether a name occurs as a relation anywhere in a syntax tree."""
-    from penstock.sql.parser.ast import TableRef
-
-    if isinstance(query, TableRef) and query.name.text == name:
-        return True
-    if isinstance(query, tuple):
-        return any(_mentions(q, name) for q in query)
-    slots = getattr(type(query), "__dataclass_fields__", None)
-    return slots is not None and any(_mentions(getattr(query, s), name) for s in slots)

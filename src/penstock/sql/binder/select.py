@@ -196,6 +196,8 @@ class Block:
 
         written = group.sets if group.sets else (group.expressions,)
         sets = [tuple(dict.fromkeys(p for e in chosen for p in number(e))) for chosen in written]
+        if group.distinct:
+            sets = list({frozenset(chosen): chosen for chosen in sets}.values())
         return Grouping(keys, sets)
 
     def _key(self, binder: Expressions, expression: Expression, items: list[_Item]) -> Expr:

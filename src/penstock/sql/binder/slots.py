@@ -34,9 +34,12 @@ class AggregateSlot:
 
 @dataclass(frozen=True, slots=True)
 class GroupingSlot:
-    """GROUPING(keys): which of the keys the grouping set leaves out, as bits."""
+    """GROUPING(keys): which of the keys the grouping set leaves out, as bits.
 
-    args: tuple[Expr, ...]
+    args None: GROUP_ID(), how many equal sets stand before this one.
+    """
+
+    args: tuple[Expr, ...] | None
     type: SqlType
 
 

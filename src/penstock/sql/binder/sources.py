@@ -12,7 +12,9 @@ from penstock.sql.binder.catalog import Catalog
 from penstock.sql.binder.coerce import common, names_of
 from penstock.sql.binder.decorrelate import is_free
 from penstock.sql.binder.expressions import BindQuery, Expressions
+from penstock.sql.binder.matching import outer_join, padded, unmatched
 from penstock.sql.binder.names import Frame, Scope, Visible, scope_of
+from penstock.sql.binder.pivot import pivot, unpivot
 from penstock.sql.binder.shape import one_row, where
 from penstock.sql.binder.slots import SLOT, Slots, SubquerySlot
 from penstock.sql.binder.special import both, present
@@ -20,23 +22,17 @@ from penstock.sql.binder.subqueries import lateral
 from penstock.sql.diagnostics import NotSupported, SqlError
 from penstock.sql.parser.ast import (
     Apply,
-    CaseWhen,
-    CastTo,
     Constant,
     DerivedTable,
     Expression,
     FromItem,
-    GroupBy,
-    Identifier,
     JoinRef,
     Name,
     PivotRef,
-    Query,
-    Select,
-    SelectItem,
     TableFunction,
     TableRef,
     UnnestRef,
+    UnpivotRef,
 )
 from penstock.sql.plan.expr import Case, ColumnRef, Expr, Literal, Span
 from penstock.sql.plan.keys import key_of
@@ -74,13 +70,15 @@ class Sources:
                 return self._table(item)
             case DerivedTable():
                 node, names = self.bind_query(item.query, self.frame)
-                return node, self._named(node, names, item.alias, item.columns, item.span)
+                return node, self.named(node, names, item.alias, item.columns, item.span)
             case UnnestRef():
                 return self._unnest(item, one_row(), Scope([], self.frame), False)
             case TableFunction():
                 return self._windowed(item)
             case PivotRef():
-                return self._pivot(item)
+                return pivot(self, item)
+            case UnpivotRef():
+                return unpivot(self, item)
             case JoinRef():
                 return self._join(item)
 
@@ -93,11 +91,12 @@ class Sources:
         else:
             node, schema = self.catalog.relation(item.name)
             names = [f.name for f in schema]
-        return node, self._named(node, names, item.alias or item.name, item.columns, item.span)
+        return node, self.named(node, names, item.alias or item.name, item.columns, item.span)
 
-    def _named(
+    def named(
         self, node: Node, names: Sequence[str], alias: Name | None, renamed: Sequence[Name], span: Span | None
     ) -> Scope:
+        """Return the scope of one relation under an alias, with its columns renamed if the text does."""
         if renamed and len(renamed) != len(names):
             raise SqlError(
                 f"List of column aliases must have same degree as table; table has {len(names)} columns, "
@@ -189,9 +188,9 @@ class Sources:
         binder = self.expressions(scope)
         condition = binder.condition(item.on, "ON")
         if any(i >= SLOT for i in columns_of(condition)):
-            if kind != "inner":
-                raise NotSupported("a subquery in the condition of an outer join", item.on.span)
-            return self.filter(Join("inner", left, right, (), None, schema), scope, item.on)
+            pairs = Join("inner", left, right, (), None, scope_row(left, right))
+            matched = self.filter(pairs, scope, item.on)
+            return matched if kind == "inner" else outer_join(kind, left, right, matched)
         keys, residual = split_condition(condition, len(left.schema), len(scope_row(left, right)))
         return Join(kind, left, right, keys, residual, schema)
 
@@ -237,7 +236,7 @@ class Sources:
     # ------------------------------------------------------------------------------------------- lateral and unnest
 
     def _is_outer(self, item: JoinRef) -> bool:
-        trivial = item.on is None or (isinstance(item.on, Constant) and item.on.text.upper() == "TRUE")
+        trivial = item.on is None or _is_true(item.on)
         if item.using or item.natural or not trivial or item.kind not in ("inner", "cross", "left"):
             raise NotSupported("a join with UNNEST or LATERAL other than CROSS JOIN or ON TRUE", item.span)
         return item.kind == "left"
@@ -245,17 +244,20 @@ class Sources:
     def _lateral(self, item: JoinRef, right: DerivedTable, left: Node, left_scope: Scope) -> tuple[Node, Scope]:
         inner = Frame(left_scope)
         plan, names = self.bind_query(right.query, inner)
-        plain = item.kind == "inner" and item.on is not None
+        plain = item.kind in ("inner", "left") and item.on is not None and not _is_true(item.on)
         outer = False if plain else self._is_outer(item)
         node = lateral(left, plan, inner, "left" if outer else "inner", right.span)
         width = len(left.schema)
         own = scope_of(None if right.alias is None else right.alias.text, plan.schema, self.frame, names)
         if right.columns:
-            own = self._named(plan, names, right.alias, right.columns, right.span)
+            own = self.named(plan, names, right.alias, right.columns, right.span)
         scope = Scope(_moved(left_scope, node.schema, 0) + _moved(own, node.schema, width), self.frame)
         if plain:
             assert item.on is not None
             node = self.filter(node, scope, item.on)
+            if item.kind == "left":
+                node = padded(node, unmatched(left, node, 0), width)
+                scope = Scope(_moved(scope, node.schema, 0), self.frame)
         return node, scope
 
     def _unnest(self, item: UnnestRef, node: Node, scope: Scope, outer: bool) -> tuple[Node, Scope]:
@@ -299,27 +301,6 @@ class Sources:
             return [Field("key", key), Field("value", kind.element.with_nullable(True))]
         raise SqlError(f"Cannot apply 'UNNEST' to arguments of type 'UNNEST({names_of([kind])})'", span)
 
-    # ------------------------------------------------------------------------------------------------------- PIVOT
-
-    def _pivot(self, item: PivotRef) -> tuple[Node, Scope]:
-        """PIVOT is GROUP BY the columns that it does not name, with an aggregate for each value, filtered by it."""
-        _, scope = self.bind(item.source)
-        named = {axis.text for axis in item.axes} | _names_in([a.expression for a in item.aggregates])
-        keys = [Identifier((Name(c.name, True, item.span),), item.span) for c in scope.columns if c.name not in named]
-        items = [SelectItem(key, None) for key in keys]
-        for values, shown in item.values:
-            condition = _all_equal(item, values)
-            for aggregate in item.aggregates:
-                call = aggregate.expression
-                if not isinstance(call, Apply) or call.filter is not None or call.over is not None:
-                    raise SqlError("PIVOT expects aggregate functions", item.span)
-                alias = _pivoted(values, shown, aggregate.alias, len(item.aggregates), item.span)
-                items.append(SelectItem(replace(call, filter=condition), alias))
-        group = GroupBy(tuple(keys), (), False, item.span) if keys else None
-        select = Select(tuple(items), False, (), item.source, None, group, None, None, (), item.span)
-        node, names = self.bind_query(Query(select, (), (), None, None, item.span), self.frame)
-        return node, self._named(node, names, item.alias, item.columns, item.span)
-
     # --------------------------------------------------------------------------------------------- TUMBLE and HOP
 
     def _windowed(self, item: TableFunction) -> tuple[Node, Scope]:
@@ -338,7 +319,7 @@ class Sources:
         made = hop(node, time, name, bounds, item.span)
         names = [c.name for c in scope.columns] + ["window_start", "window_end"]
         table = item.alias
-        return made, self._named(made, names, table, item.columns, item.span)
+        return made, self.named(made, names, table, item.columns, item.span)
 
 
 def hop(node: Node, time: Expr, name: str, bounds: Sequence[Expr], span: Span | None) -> Hop:
@@ -391,45 +372,8 @@ def split_condition(condition: Expr, split: int, width: int) -> tuple[tuple[Join
     return tuple(keys), both(rest) if rest else None
 
 
-def _names_in(expressions: Sequence[Expression]) -> set[str]:
-    """Return the names of the columns that the arguments of calls read."""
-    found: set[str] = set()
-    for expression in expressions:
-        match expression:
-            case Identifier():
-                found.add(expression.parts[-1].text)
-            case Apply():
-                found |= _names_in(expression.args)
-            case CastTo():
-                found |= _names_in([expression.arg])
-            case CaseWhen():
-                whens = [e for when in expression.whens for e in when]
-                found |= _names_in([e for e in (expression.operand, *whens, expression.otherwise) if e is not None])
-    return found
-
-
-def _all_equal(item: PivotRef, values: Sequence[Expression]) -> Expression:
-    """Return the condition that PIVOT's columns have certain values."""
-    parts: list[Expression] = [
-        Apply("=", (Identifier((axis,), axis.span), value), item.span)
-        for axis, value in zip(item.axes, values, strict=True)
-    ]
-    condition = parts[0]
-    for part in parts[1:]:
-        condition = Apply("AND", (condition, part), item.span)
-    return condition
-
-
-def _pivoted(
-    values: Sequence[Expression], shown: Name | None, aggregate: Name | None, count: int, span: Span | None
-) -> Name:
-    """Return the name of one column of a PIVOT."""
-    if shown is None and not all(isinstance(v, Constant) for v in values):
-        raise SqlError("a value of PIVOT that is not a literal needs a name: value AS name", span)
-    if aggregate is None and count > 1:
-        raise SqlError("each of several aggregates of a PIVOT needs a name: SUM(x) AS total", span)
-    own = shown.text if shown is not None else "_".join(v.text for v in values if isinstance(v, Constant))
-    return Name(own if aggregate is None else f"{own}_{aggregate.text}", True, span)
+def _is_true(condition: Expression) -> bool:
+    return isinstance(condition, Constant) and condition.text.upper() == "TRUE"
 
 
 def _and_parts(condition: Expression) -> list[Expression]:

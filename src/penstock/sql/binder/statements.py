@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from penstock.data.types import SIGNED, STRINGS, VARIANT, Field, Kind, SqlType
+from penstock.sql.binder.aggregates import AGGREGATES, OFFSETS, RANKS
 from penstock.sql.binder.catalog import Catalog, Function, Recursive
 from penstock.sql.binder.coerce import alike, exactly
 from penstock.sql.binder.connectors import Properties, bind_properties
@@ -17,6 +18,7 @@ from penstock.sql.binder.slots import Slots
 from penstock.sql.binder.types import bind_type
 from penstock.sql.diagnostics import NotSupported, SqlError
 from penstock.sql.functions.coercion import describe
+from penstock.sql.functions.registry import FUNCTIONS
 from penstock.sql.parser.ast import (
     Apply,
     ColumnDefinition,
@@ -36,6 +38,8 @@ from penstock.sql.plan.expr import ColumnRef, Expr, Literal, Span
 from penstock.sql.plan.nodes import Index, Node, Relation, TableColumn, ViewScan
 
 ERROR_VIEW = "error_view"
+PREDEFINED = frozenset((*FUNCTIONS, *AGGREGATES, *RANKS, *OFFSETS))
+"""Functions of the dialect, whose names a program cannot give to its own."""
 _WITHOUT_METADATA = ("datagen", "nexmark", "http_input", "file_input", "url_input")
 _DURATIONS = (Kind.DATE, Kind.TIME, Kind.TIMESTAMP, Kind.TIMESTAMP_TZ)
 
@@ -359,16 +363,17 @@ def _function(statement: CreateFunction, catalog: Catalog) -> None:
     name = statement.name.text
     if name.lower() in catalog.functions:
         raise SqlError(f"Function '{name}' is already defined", statement.name.span, "Duplicate declaration")
+    if name.upper() in PREDEFINED:
+        raise SqlError(
+            f"A function named '{name}' is already predefined, please choose a different name", statement.name.span
+        )
     parameters = tuple([(n, bind_type(t, catalog, True)) for n, t in statement.parameters])
     result = bind_type(statement.returns, catalog, True)
     function = Function(statement, parameters, result)
     if statement.body is not None:
         columns = [Visible(None, n.text, ColumnRef(i, t)) for i, (n, t) in enumerate(parameters)]
-        slots = Slots()
-        binder = Expressions(catalog, Scope(columns, Frame()), slots, Queries(catalog).bind, inlining=(name.lower(),))
+        binder = Expressions(catalog, Scope(columns, Frame()), Slots(), Queries(catalog).bind, inlining=(name.lower(),))
         body = binder.bind(statement.body)
-        if slots.items:
-            raise NotSupported("a subquery in the body of a function", statement.span)
         if not castable(body.type, result):
             raise SqlError(
                 f"Function '{name}' should return {describe(result)} but returns {describe(body.type)}",

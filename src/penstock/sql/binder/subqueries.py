@@ -27,6 +27,7 @@ from penstock.sql.plan.nodes import (
     JoinKey,
     Node,
     Project,
+    UnionAll,
     Values,
 )
 from penstock.sql.plan.walk import remap
@@ -229,8 +230,57 @@ def _in(node: Node, slot: SubquerySlot, operands: Sequence[Expr], variables: Seq
     if not inner_null and not outer_null:
         return joined, found
     if count > 1:
-        raise NotSupported("IN with several nullable columns, outside of a WHERE condition", slot.span)
+        return _row_unknown(joined, flat, operands, found)
     return _unknown(joined, flat, operands[0], found, inner_null)
+
+
+def _row_unknown(joined: Node, flat: Flat, operands: Sequence[Expr], found: Expr) -> tuple[Node, Expr]:
+    """Add whether a row could be equal to one of the subquery but for NULLs, and decide between false and unknown.
+
+    Rows can only be equal if they may be so in every column: equal there, or one of the two NULL. Without a NULL in
+    either row that is known, so only rows with one are compared: those of the query around with all of the subquery's,
+    and all with those of the subquery.
+    """
+    count, width = len(operands), len(operands) + len(flat.keys)
+    mine = (*operands, *[k.left for k in flat.keys])
+    asked = Project(joined, mine, tuple([Field(f"asked{i}", e.type) for i, e in enumerate(mine)]))
+    rows = Distinct(asked, asked.schema)
+    keys = [replace(k, left=ColumnRef(count + i, k.left.type)) for i, k in enumerate(flat.keys)]
+    alike = []
+    for i in range(count):
+        one, other = ColumnRef(i, rows.schema[i].type), ColumnRef(width + i, flat.node.schema[i].type)
+        equal = Call("=", (one, other), BOOLEAN.with_nullable(one.type.nullable or other.type.nullable))
+        tests = [Call("IS NULL", (e,), BOOLEAN) for e in (one, other) if e.type.nullable]
+        alike.append(_any([*tests, equal]))
+    maybe = both(alike)
+    parts: list[Node] = []
+    for asking, given in ((_with_null(rows, count), flat.node), (rows, _with_null(flat.node, count))):
+        if asking is not None and given is not None:
+            parts.append(_join("semi", asking, given, keys, maybe))
+    possible = parts[0] if len(parts) == 1 else UnionAll(tuple(parts), rows.schema)
+    marked = _marked(possible)
+    back = [JoinKey(e, ColumnRef(i, e.type), True) for i, e in enumerate(mine)]
+    wide = _join("left", joined, marked, back)
+    last = len(wide.schema) - 1
+    unknown = present(ColumnRef(last, wide.schema[last].type))
+    whens = ((found, Literal(True, BOOLEAN)), (unknown, Literal(None, TRUTH)))
+    return wide, Case(whens, Literal(False, BOOLEAN), TRUTH, found.span)
+
+
+def _with_null(node: Node, count: int) -> Node | None:
+    """Return the rows with a NULL in the first columns; None if there can be none."""
+    tests = [
+        Call("IS NULL", (ColumnRef(i, f.type),), BOOLEAN) for i, f in enumerate(node.schema[:count]) if f.type.nullable
+    ]
+    return where(node, _any(tests)) if tests else None
+
+
+def _any(conditions: Sequence[Expr]) -> Expr:
+    result = conditions[0]
+    for condition in conditions[1:]:
+        nullable = result.type.nullable or condition.type.nullable
+        result = Call("OR", (result, condition), BOOLEAN.with_nullable(nullable), condition.span)
+    return result
 
 
 def _unknown(joined: Node, flat: Flat, operand: Expr, found: Expr, inner_null: bool) -> tuple[Node, Expr]:

@@ -17,6 +17,7 @@ FAMILIES = (
     "clock",
     "temporal_arithmetic",
     "temporal_text",
+    "zones",
     "periods",
     "strings",
     "binary",

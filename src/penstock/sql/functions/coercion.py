@@ -73,7 +73,7 @@ def describe(kind: SqlType) -> str:
     return _UNSIGNED_NAMES.get(kind.kind) or str(kind.kind.value)
 
 
-_INFIX = {"+", "-", "*", "/", "%", "=", "<>", "<", "<=", ">", ">=", "<=>", "AND", "OR", "||"}
+_INFIX = {"+", "-", "*", "/", "%", "=", "<>", "<", "<=", ">", ">=", "<=>", "AND", "OR", "||", "AT TIME ZONE"}
 
 
 def mismatch(name: str, types: Sequence[SqlType]) -> TypeMismatch:

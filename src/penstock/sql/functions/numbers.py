@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from penstock.data.batch import Column, Mask
 from penstock.data.decimal128 import Integers
-from penstock.data.types import BOOLEAN, FLOATS, INTEGERS, NUMERIC, STRINGS, UNSIGNED, Kind, SqlType
+from penstock.data.types import BOOLEAN, FLOATS, INTEGERS, INTERVALS, NUMERIC, STRINGS, UNSIGNED, Kind, SqlType
 from penstock.data.values import float_words
 from penstock.data.values_scalars import integer_range
 from penstock.sql.functions.arithmetic import arithmetic, as_number, resolve_arithmetic
@@ -55,10 +55,18 @@ def _resolve_same(name: str) -> Resolve:
     return resolve
 
 
-@prepared("ABS", resolve=_resolve_same("ABS"), can_fail=True, tolerant=True)
+def _resolve_abs(types: Sequence[SqlType]) -> Signature:
+    if len(types) == 1 and types[0].kind in INTERVALS:
+        return Signature((types[0],), types[0])
+    return _resolve_same("ABS")(types)
+
+
+@prepared("ABS", resolve=_resolve_abs, can_fail=True, tolerant=True)
 def _abs(context: Context, signature: Signature, constants: Sequence[Column | None]) -> Kernel:
-    """The absolute value; that of the least integer of a type is out of range."""
+    """The absolute value, of an interval too; that of the least integer of a type is out of range."""
     kind = signature.result
+    if kind.kind in INTERVALS:
+        return lambda arguments, row_count: Column(np.abs(arguments[0].words))
     if kind.kind in FLOATS:
         return lambda arguments, row_count: Column(float_words(np.abs(doubles(arguments[0]))))
     if kind.kind in UNSIGNED:

@@ -1,4 +1,4 @@
-"""Predicates of periods: OVERLAPS, EQUALS, PRECEDES, SUCCEEDS and their IMMEDIATELY forms.
+"""Predicates of periods: CONTAINS, OVERLAPS, EQUALS, PRECEDES, SUCCEEDS and their IMMEDIATELY forms.
 
 A period is a ROW of its two ends, in any order, or of its start and an interval. Evaluated once for each distinct pair.
 Source: SQL:2011 period predicates as Calcite expands them to comparisons of the ends, both inclusive.
@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import calendar
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from penstock.data.types import BOOLEAN, INTERVALS, TEMPORAL, Kind, SqlType
-from penstock.sql.functions.coercion import expect_count, least_restrictive, mismatch
+from penstock.sql.functions.coercion import expect_count, mismatch
 from penstock.sql.functions.distinct import by_type
 from penstock.sql.functions.registry import Resolve, Signature
 
@@ -20,6 +20,7 @@ Ends = tuple[Any, Any]
 Relation = Callable[[Ends, Ends], bool]
 
 _RELATIONS: dict[str, Relation] = {
+    "CONTAINS": lambda a, b: bool(a[0] <= b[0] and a[1] >= b[1]),
     "OVERLAPS": lambda a, b: bool(a[1] >= b[0] and b[1] >= a[0]),
     "EQUALS": lambda a, b: a == b,
     "PRECEDES": lambda a, b: bool(a[1] <= b[0]),
@@ -32,8 +33,10 @@ _RELATIONS: dict[str, Relation] = {
 def _resolve(name: str) -> Resolve:
     def resolve(types: Sequence[SqlType]) -> Signature:
         expect_count(name, types, 2)
-        starts = [_start(name, types, t) for t in types]
-        if least_restrictive(starts) != starts[0].with_nullable(any(s.nullable for s in starts)):
+        starts = [_start(name, types, types[0])]
+        moment = name == "CONTAINS" and types[1].kind in TEMPORAL
+        starts.append(types[1] if moment else _start(name, types, types[1]))
+        if starts[0].kind is not starts[1].kind:
             raise mismatch(name, types)
         return Signature(tuple(types), BOOLEAN.with_nullable(True))
 
@@ -49,11 +52,13 @@ def _start(name: str, types: Sequence[SqlType], period: SqlType) -> SqlType:
     raise mismatch(name, types)
 
 
-def _ends(kind: SqlType) -> Callable[[Mapping[str, Any]], Ends | None]:
-    """Return the function from a period's value to its ends in order, None if one is NULL."""
+def _ends(kind: SqlType) -> Callable[[Any], Ends | None]:
+    """Return the function from a period's value to its ends in order, None if one is NULL; a moment is both ends."""
+    if kind.kind is not Kind.STRUCT:
+        return lambda moment: (moment, moment)
     last = kind.fields[1].type.kind
 
-    def ends(value: Mapping[str, Any]) -> Ends | None:
+    def ends(value: Any) -> Ends | None:
         start, end = value.values()
         if start is None or end is None:
             return None
@@ -78,7 +83,7 @@ def _declare(name: str, relation: Relation) -> None:
     def build(signature: Signature) -> Callable[..., object]:
         left, right = (_ends(t) for t in signature.arguments)
 
-        def holds(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool | None:
+        def holds(a: Any, b: Any) -> bool | None:
             one, other = left(a), right(b)
             return None if one is None or other is None else relation(one, other)
 

@@ -1,7 +1,7 @@
-"""Dates and times made of numbers or of text with a pattern (MAKE_*, FORMAT_*, PARSE_*), and moved between time zones.
+"""Dates and times made of numbers or of text with a pattern: MAKE_*, FORMAT_*, PARSE_*.
 
 Patterns are those of strftime; a text that does not match its pattern and parts that make no date give NULL. What
-depends on a pattern or a zone is computed once for each distinct value.
+depends on a pattern is computed once for each distinct value.
 """
 
 from __future__ import annotations
@@ -19,10 +19,8 @@ from penstock.sql.functions.civil import DAY_MICROS
 from penstock.sql.functions.coercion import any_nullable, expect_count, mismatch
 from penstock.sql.functions.decimals import loader, rounded, scale_of
 from penstock.sql.functions.distinct import by_value
-from penstock.sql.functions.moments import Unreadable, to_utc, zone_named
 from penstock.sql.functions.registry import (
     Context,
-    EvaluationError,
     Kernel,
     Resolve,
     Signature,
@@ -156,34 +154,6 @@ def _parse_timestamp(pattern: str, text: str) -> dt.datetime | None:
 by_value("PARSE_DATE", resolve=_resolve_parse("PARSE_DATE", DATE))(_parse_date)
 by_value("PARSE_TIME", resolve=_resolve_parse("PARSE_TIME", TIME))(_parse_time)
 by_value("PARSE_TIMESTAMP", resolve=_resolve_parse("PARSE_TIMESTAMP", TIMESTAMP))(_parse_timestamp)
-
-
-# ----------------------------------------------------------------------------------------------------------- zones
-
-
-def _resolve_zones(types: Sequence[SqlType]) -> Signature:
-    expect_count("CONVERT_TIMEZONE", types, 3)
-    wrong = any(t.kind not in (*STRINGS, Kind.NULL) for t in types[:2])
-    if wrong or types[2].kind not in (Kind.TIMESTAMP, Kind.NULL):
-        raise mismatch("CONVERT_TIMEZONE", types)
-    arguments = (*types[:2], TIMESTAMP.with_nullable(types[2].nullable))
-    return Signature(arguments, TIMESTAMP.with_nullable(True))
-
-
-def _convert(source: str, target: str, moment: dt.datetime) -> dt.datetime:
-    try:
-        instant = to_utc((moment - _EPOCH) // _MICROSECOND, source)
-        if target in ("Z", "UTC", "GMT"):
-            return _EPOCH + dt.timedelta(microseconds=instant)
-        if target[:1] in ("+", "-"):
-            return _EPOCH + dt.timedelta(microseconds=2 * instant - to_utc(instant, target))
-        utc = _EPOCH.replace(tzinfo=dt.UTC) + dt.timedelta(microseconds=instant)
-        return utc.astimezone(zone_named(target)).replace(tzinfo=None)
-    except (Unreadable, OverflowError) as error:
-        raise EvaluationError(f"Error converting {moment} from zone {source} to {target}: {error}") from None
-
-
-by_value("CONVERT_TIMEZONE", resolve=_resolve_zones, can_fail=True)(_convert)
 
 
 # ----------------------------------------------------------------------------------------------------------- parts

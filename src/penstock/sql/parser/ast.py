@@ -117,6 +117,15 @@ class CastTo:
 
 
 @dataclass(frozen=True, slots=True)
+class Named:
+    """An argument of a call with the name of its parameter: name => value."""
+
+    name: Name
+    value: Expression
+    span: Span | None
+
+
+@dataclass(frozen=True, slots=True)
 class CaseWhen:
     """CASE; operand is None for the searched form."""
 
@@ -149,7 +158,7 @@ class LambdaOf:
     span: Span | None
 
 
-Expression: TypeAlias = Constant | Identifier | Star | Apply | CastTo | CaseWhen | Subquery | LambdaOf
+Expression: TypeAlias = Constant | Identifier | Star | Apply | Named | CastTo | CaseWhen | Subquery | LambdaOf
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +264,24 @@ class PivotRef:
 
 
 @dataclass(frozen=True, slots=True)
+class UnpivotRef:
+    """source UNPIVOT (measures FOR axes IN (columns AS labels, ...)): a row for each group of columns.
+
+    groups: as many columns as there are measures, and their labels, one for each axis; None: their names are the label.
+    nulls: whether rows without any measure are kept.
+    """
+
+    source: FromItem
+    measures: tuple[Name, ...]
+    axes: tuple[Name, ...]
+    groups: tuple[tuple[tuple[Name, ...], tuple[Expression, ...] | None], ...]
+    nulls: bool
+    alias: Name | None
+    columns: tuple[Name, ...]
+    span: Span | None
+
+
+@dataclass(frozen=True, slots=True)
 class JoinRef:
     """left JOIN right. kind "asof" is LEFT ASOF with `match`. natural/using/on: at most one is set."""
 
@@ -268,20 +295,21 @@ class JoinRef:
     span: Span | None
 
 
-FromItem: TypeAlias = TableRef | DerivedTable | UnnestRef | TableFunction | PivotRef | JoinRef
+FromItem: TypeAlias = TableRef | DerivedTable | UnnestRef | TableFunction | PivotRef | UnpivotRef | JoinRef
 
 
 @dataclass(frozen=True, slots=True)
 class GroupBy:
     """expressions: plain keys; sets: GROUPING SETS / ROLLUP / CUBE expanded to lists of keys, or () without them.
 
-    Each set is complete: it holds the plain keys too. all: GROUP BY ALL.
+    Each set is complete: it holds the plain keys too. all: GROUP BY ALL. distinct: equal sets count once.
     """
 
     expressions: tuple[Expression, ...]
     sets: tuple[tuple[Expression, ...], ...]
     all: bool
     span: Span | None
+    distinct: bool = False
 
 
 @dataclass(frozen=True, slots=True)

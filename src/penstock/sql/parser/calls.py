@@ -11,6 +11,7 @@ from penstock.sql.parser.ast import (
     Constant,
     Expression,
     Identifier,
+    Named,
     OrderItem,
 )
 from penstock.sql.parser.cursor import Cursor
@@ -49,7 +50,10 @@ def call(c: Cursor, start: Token, name: str) -> Expression:
 
 def _argument(c: Cursor) -> Expression:
     if c.peek().key == "=>":
-        raise NotSupported("named arguments", c.token.span)
+        start = c.token
+        name = c.name()
+        c.expect("=>")
+        return Named(name, expressions.lambda_or_expression(c), c.span(start))
     if c.key in ("TABLE", "DESCRIPTOR") and c.peek().key != ",":
         c.fail("an expression")
     return expressions.lambda_or_expression(c)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import combinations
 
-from penstock.sql.diagnostics import NotSupported, SqlError
+from penstock.sql.diagnostics import SqlError
 from penstock.sql.parser import expressions
 from penstock.sql.parser.ast import Apply, Expression, GroupBy
 from penstock.sql.parser.cursor import Cursor
@@ -37,9 +37,7 @@ def group_by(c: Cursor) -> GroupBy:
         if len(sets) * len(choices) > _MAX_SETS:
             raise SqlError(f"GROUP BY stands for more than {_MAX_SETS} sets", span, PARSE_ERROR)
         sets = [first + rest for first in sets for rest in choices]
-    if distinct:
-        raise NotSupported("GROUP BY DISTINCT", span)
-    return GroupBy(plain, tuple(sets), False, span)
+    return GroupBy(plain, tuple(sets), False, span, distinct)
 
 
 def _item(c: Cursor) -> _Keys | list[_Keys]:

@@ -10,12 +10,11 @@ from penstock.sql.parser.ast import Apply, CastTo, Constant, Expression, Query, 
 from penstock.sql.parser.cursor import Cursor
 from penstock.sql.parser.dialect import PARSE_ERROR, Token
 
-IS, COMPARISON, RANGE, POSTFIX = 28, 30, 32, 100
+IS, COMPARISON, RANGE, ZONE, POSTFIX = 28, 30, 32, 90, 100
 """Powers of these operators; the greater binds tighter."""
 
 _PERIODS = ("CONTAINS", "EQUALS", "OVERLAPS", "PRECEDES", "SUCCEEDS")
 _GOES_ON = {
-    "AT": ("TIME",),
     "COLLATE": (),
     "MEMBER": ("OF",),
     "MULTISET": ("UNION", "INTERSECT", "EXCEPT"),
@@ -127,11 +126,19 @@ def _field(c: Cursor, left: Expression, start: Token) -> Expression:
     return Apply("FIELD", (left, Constant("string", name.text, name.span)), c.span(start))
 
 
+def _zone(c: Cursor, left: Expression, start: Token) -> Expression | None:
+    if c.at("AT", "LOCAL"):
+        raise NotSupported("AT LOCAL", c.token.span)
+    if not c.accept("AT", "TIME", "ZONE"):
+        return None
+    return Apply("AT TIME ZONE", (left, expressions.operand(c, ZONE + 1)), c.span(start))
+
+
 def _refused(c: Cursor, left: Expression, start: Token) -> Expression | None:
     goes_on = _GOES_ON[c.key]
     if goes_on and c.peek().key not in goes_on:
         return None
-    raise NotSupported("AT TIME ZONE" if c.key == "AT" else c.key, c.token.span)
+    raise NotSupported(c.key, c.token.span)
 
 
 _Postfix = Callable[[Cursor, Expression, Token], Expression | None]
@@ -143,6 +150,7 @@ POSTFIXES: dict[str, tuple[int, _Postfix]] = {
     **dict.fromkeys(("LIKE", "ILIKE", "RLIKE", "SIMILAR"), (RANGE, _like)),
     **dict.fromkeys((*_PERIODS, "IMMEDIATELY"), (COMPARISON, _period)),
     **dict.fromkeys(_GOES_ON, (COMPARISON, _refused)),
+    "AT": (ZONE, _zone),
     "::": (POSTFIX, _cast),
     "[": (POSTFIX, _item),
     ".": (POSTFIX, _field),

@@ -20,13 +20,16 @@ from penstock.sql.parser.ast import (
     TableFunction,
     TableRef,
     UnnestRef,
+    UnpivotRef,
 )
 from penstock.sql.parser.cursor import Cursor
 from penstock.sql.parser.dialect import PARSE_ERROR, Token
 from penstock.sql.parser.words import QUERY_STARTS
 
 _JOIN_STARTS = frozenset(("JOIN", "INNER", "LEFT", "RIGHT", "FULL", "CROSS", "NATURAL", "ASOF", "OUTER"))
-_REFUSED = ("TABLESAMPLE", "UNPIVOT", "MATCH_RECOGNIZE")
+_REFUSED = ("TABLESAMPLE", "MATCH_RECOGNIZE")
+_PARAMETERS = {"TUMBLE": ("SIZE", "OFFSET"), "HOP": ("SLIDE", "SIZE", "OFFSET")}
+"""Names of the arguments behind the table and its descriptor, DATA and TIMECOL."""
 _Kind = Word["inner", "left", "right", "full", "cross", "semi", "anti", "asof", "inner asof"]
 
 
@@ -80,7 +83,11 @@ def _join(c: Cursor, left: FromItem, start: Token) -> JoinRef:
     natural = c.accept("NATURAL")
     kind = _kind(c)
     c.expect("JOIN")
+    inner = c.token
     right = _primary(c)
+    if not natural and kind not in ("cross", "asof", "inner asof"):
+        while c.key in _JOIN_STARTS:  # a JOIN b JOIN c ON ... ON ...: the inner join comes first
+            right = _join(c, right, inner)
     match = None
     if kind in ("asof", "inner asof"):
         c.expect("MATCH_CONDITION")
@@ -92,8 +99,6 @@ def _join(c: Cursor, left: FromItem, start: Token) -> JoinRef:
             on = expressions.expression(c)
         elif c.accept("USING"):
             using = c.names()
-        elif c.key in _JOIN_STARTS and kind not in ("asof", "inner asof"):
-            raise NotSupported("joins nested without parentheses", c.token.span)
         else:
             word = "asof" if "asof" in kind else kind
             raise SqlError(f"{word.upper()} join requires a condition: ON or USING", place.span)
@@ -144,9 +149,42 @@ def _apply(c: Cursor, left: FromItem, start: Token) -> JoinRef:
 def _primary(c: Cursor) -> FromItem:
     start = c.token
     found = _plain(c)
-    while c.key == "PIVOT":
-        found = _pivot(c, found, start)
+    while c.key in ("PIVOT", "UNPIVOT"):
+        found = _pivot(c, found, start) if c.key == "PIVOT" else _unpivot(c, found, start)
     return found
+
+
+def _unpivot(c: Cursor, source: FromItem, start: Token) -> UnpivotRef:
+    """Read UNPIVOT [INCLUDE NULLS] (measures FOR axes IN (columns AS labels, ...)) AS t(columns)."""
+    c.expect("UNPIVOT")
+    nulls = c.accept("INCLUDE", "NULLS")
+    if not nulls:
+        c.accept("EXCLUDE", "NULLS")
+    c.expect("(")
+    measures = _one_or_more(c)
+    c.expect("FOR")
+    axes = _one_or_more(c)
+    c.expect("IN", "(")
+    groups: list[tuple[tuple[Name, ...], tuple[Expression, ...] | None]] = []
+    while not groups or c.accept(","):
+        place = c.token
+        columns = _one_or_more(c)
+        labels: tuple[Expression, ...] | None = None
+        if c.accept("AS"):
+            labels = c.wrapped(expressions.expression) if c.key == "(" else (expressions.expression(c),)
+        if len(columns) != len(measures):
+            raise SqlError(f"UNPIVOT has {len(measures)} measures but {len(columns)} columns in IN", c.span(place))
+        if labels is not None and len(labels) != len(axes):
+            raise SqlError(f"UNPIVOT has {len(axes)} axes but {len(labels)} values in IN", c.span(place))
+        groups.append((columns, labels))
+    c.expect(")", ")")
+    span = c.span(start)
+    alias, renamed = _alias(c)
+    return UnpivotRef(source, measures, axes, tuple(groups), nulls, alias, renamed, span)
+
+
+def _one_or_more(c: Cursor) -> tuple[Name, ...]:
+    return c.names() if c.key == "(" else (c.name(),)
 
 
 def _pivot(c: Cursor, source: FromItem, start: Token) -> PivotRef:
@@ -280,11 +318,22 @@ def _table_function(c: Cursor, start: Token) -> TableFunction:
     source: TableRef | DerivedTable | None = None
     descriptor: tuple[Name, ...] = ()
     arguments: list[Expression] = []
+    named: dict[str, Expression] = {}
+    order = _PARAMETERS.get(name, ())
     while c.key != ")":
-        if source is not None or descriptor or arguments:
+        if source is not None or descriptor or arguments or named:
             c.expect(",")
         if c.peek().key == "=>":
-            raise NotSupported("named arguments", c.token.span)
+            parameter = c.name()
+            c.expect("=>")
+            word = parameter.text.upper()
+            if word not in (*order, "DATA", "TIMECOL"):
+                raise SqlError(f"Function '{name}' has no parameter '{parameter.text}'", parameter.span)
+            if word in order:
+                if word in named:
+                    raise SqlError(f"Duplicate argument name '{parameter.text}'", parameter.span)
+                named[word] = expressions.expression(c)
+                continue
         if c.key == "DESCRIPTOR" and c.peek().key == "(" and not descriptor and not arguments:
             c.advance()
             descriptor = c.wrapped(_described)
@@ -293,7 +342,13 @@ def _table_function(c: Cursor, start: Token) -> TableFunction:
         else:
             arguments.append(expressions.lambda_or_expression(c))
     c.expect(")")
-    return TableFunction(name, source, descriptor, tuple(arguments), None, (), c.span(start))
+    span = c.span(start)
+    for at, word in enumerate(order):
+        if word in named and at != len(arguments):
+            raise SqlError(f"Function '{name}' needs its argument '{order[len(arguments)].lower()}'", span)
+        if word in named:
+            arguments.append(named[word])
+    return TableFunction(name, source, descriptor, tuple(arguments), None, (), span)
 
 
 def _query_ahead(c: Cursor) -> bool:

@@ -229,6 +229,18 @@ def _row(c: Cursor) -> Expression | None:
     return Apply("ROW", content, c.span(start))
 
 
+def _period(c: Cursor) -> Expression | None:
+    """Read PERIOD (start, end), a row of its ends."""
+    start = c.token
+    if c.peek().key != "(":
+        return None
+    c.advance()
+    ends = expressions.parenthesized(c)
+    if isinstance(ends, Query) or len(ends) != 2:
+        raise SqlError("PERIOD has two ends: PERIOD (start, end)", c.span(start), PARSE_ERROR)
+    return Apply("ROW", ends, c.span(start))
+
+
 def _refused(feature: str) -> Callable[[Cursor], Expression | None]:
     def read(c: Cursor) -> Expression | None:
         if c.peek().key not in ("(", "["):
@@ -251,6 +263,7 @@ SPECIAL: dict[str, Callable[[Cursor], Expression | None]] = {
     "ARRAY": _array,
     "MAP": _map,
     "ROW": _row,
+    "PERIOD": _period,
     "MULTISET": _refused("MULTISET"),
     "UNIQUE": _refused("UNIQUE"),
 }

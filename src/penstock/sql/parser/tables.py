@@ -71,7 +71,6 @@ def _column(c: Cursor, foreign: list[ForeignKey]) -> ColumnDefinition:
     start = c.token
     name = c.name()
     written = types.type_name(c)
-    c.accept("INTERNED")  # a hint for storage only
     seen: dict[str, Token] = {}
     values: dict[str, tuple[Expression, str]] = {}
     while c.key in _CONSTRAINTS:
@@ -83,7 +82,7 @@ def _column(c: Cursor, foreign: list[ForeignKey]) -> ColumnDefinition:
         match c.key:
             case "NOT":
                 c.expect("NOT", "NULL")
-            case "NULL":
+            case "NULL" | "INTERNED":  # the latter is a hint for storage only
                 c.advance()
             case "PRIMARY":
                 c.expect("PRIMARY", "KEY")
@@ -116,7 +115,8 @@ def _column(c: Cursor, foreign: list[ForeignKey]) -> ColumnDefinition:
 
 
 _CONSTRAINTS = words(
-    "NOT NULL PRIMARY FOREIGN REFERENCES DEFAULT LATENESS WATERMARK UNIQUE CHECK GENERATED COLLATE AUTO_INCREMENT"
+    "NOT NULL INTERNED PRIMARY FOREIGN REFERENCES DEFAULT LATENESS WATERMARK UNIQUE CHECK GENERATED COLLATE"
+    " AUTO_INCREMENT"
 )
 
 
