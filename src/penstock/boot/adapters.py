@@ -12,6 +12,7 @@ from penstock.connect.formats.raw import RawFormat
 from penstock.connect.kafka import KafkaSink, KafkaSource
 from penstock.connect.nats import NatsSource
 from penstock.connect.nothing import EmptySource, NullSink
+from penstock.connect.objects import S3Objects
 from penstock.connect.postgres import PostgresSource
 from penstock.connect.redis import RedisSink
 from penstock.connect.s3 import S3Source
@@ -33,4 +34,5 @@ KIT = Kit.of(
         EmptySource(),
     ),
     sinks=(FileSink(), KafkaSink(), RedisSink(), NullSink()),
+    objects=S3Objects(),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from penstock.connect.objects import s3_file_system
 from penstock.data.pool import Pool
 from penstock.ports.format import Layout
 from penstock.ports.source import Feed, TransportRefused
@@ -74,20 +75,12 @@ class OpenS3:
         return sorted(key for key in keys if key.startswith(self._prefix))
 
     def _file_system(self) -> Any:
-        from pyarrow import fs
-
         config = self._config
-        retries = int(config.get("max_retries") or 5)
-        options: dict[str, Any] = {"retry_strategy": fs.AwsStandardS3RetryStrategy(max_attempts=max(retries, 1))}
-        if config.get("region"):
-            options["region"] = config["region"]
-        if config.get("no_sign_request"):
-            options["anonymous"] = True
-        elif config.get("aws_access_key_id"):
-            options["access_key"] = config["aws_access_key_id"]
-            options["secret_key"] = config.get("aws_secret_access_key") or ""
-        if endpoint := config.get("endpoint_url"):
-            scheme, _, host = str(endpoint).rpartition("://")
-            options["endpoint_override"] = host
-            options["scheme"] = scheme or "https"
-        return fs.S3FileSystem(**options)
+        return s3_file_system(
+            region=config.get("region"),
+            endpoint=config.get("endpoint_url"),
+            access_key=config.get("aws_access_key_id"),
+            secret_key=config.get("aws_secret_access_key"),
+            is_anonymous=bool(config.get("no_sign_request")),
+            max_attempts=int(config.get("max_retries") or 5),
+        )

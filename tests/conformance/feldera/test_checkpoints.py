@@ -4,16 +4,18 @@ import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from feldera import FelderaClient, PipelineBuilder
-from feldera.enums import BootstrapPolicy, FaultToleranceModel, PipelineStatus
+from feldera.enums import BootstrapPolicy, CheckpointStatus, FaultToleranceModel, PipelineStatus
 from feldera.rest.errors import FelderaAPIError
 from feldera.rest.retry import RetryConfig
-from feldera.runtime_config import RuntimeConfig
+from feldera.runtime_config import RuntimeConfig, Storage
 
 from tests.conformance.feldera.conftest import Make
 from tests.conformance.serving import Server, wait_for
+from tests.integration.circuits.object_store import ObjectStore, object_store
 
 PROGRAM = """
 CREATE TABLE t (x INT NOT NULL PRIMARY KEY, word VARCHAR) WITH ('materialized' = 'true');
@@ -137,3 +139,51 @@ def test_the_free_edition_says_so_and_makes_no_checkpoints(free: FelderaClient) 
 
     assert free.get_config().edition.is_enterprise() is False
     assert (refused.value.status_code, refused.value.error_code) == (501, "EnterpriseFeature")
+
+
+def synced(store: ObjectStore, **settings: Any) -> RuntimeConfig:
+    keys = {"access_key": "ours", "secret_key": "s3cret"}
+    sync = {"bucket": "bucket/kept", "provider": "Other", "endpoint": store.url, **keys, **settings}
+    return RuntimeConfig(storage=Storage(config={"backend": {"name": "file", "config": {"sync": sync}}}))
+
+
+def test_a_checkpoint_goes_to_an_object_store_and_another_server_starts_from_it(other: Server, make: Make) -> None:
+    with object_store() as store:
+        first = make(PROGRAM, runtime_config=synced(store))
+        first.start()
+        first.input_json("t", [{"x": 1, "word": "a"}, {"x": 2, "word": "a"}])
+        first.checkpoint(wait=True)
+        id = first.sync_checkpoint(wait=True, timeout_s=30)
+        remote = first.client.http.get(f"/pipelines/{first.name}/checkpoints/remote")
+        status = first.sync_checkpoint_status(id)
+        shown = first.client.http.get(f"/pipelines/{first.name}")["runtime_config"]
+        first.stop(force=True)
+
+        config = synced(store, start_from_checkpoint="latest", fail_if_no_checkpoint=True)
+        name = f"t-{uuid.uuid4().hex[:8]}"
+        second = PipelineBuilder(client_of(other), name, PROGRAM, runtime_config=config).create()
+        second.start()
+        rows = list(second.query("SELECT * FROM counted"))
+        second.stop(force=True)
+
+    assert remote == [{"uuid": id}]
+    assert status == CheckpointStatus.Success
+    assert shown["storage"]["backend"]["config"]["sync"]["secret_key"] == "(hidden)"
+    assert rows == [{"word": "a", "c": 2}]
+
+
+def test_a_start_that_must_find_a_checkpoint_fails_without_one(make: Make) -> None:
+    with object_store() as store:
+        config = synced(store, start_from_checkpoint="latest", fail_if_no_checkpoint=True)
+        pipeline = make(PROGRAM, runtime_config=config)
+        with pytest.raises(RuntimeError, match="no such checkpoint"):
+            pipeline.start()
+
+
+def test_without_an_object_store_there_is_nothing_to_sync_with(started: Make) -> None:
+    pipeline = started(PROGRAM)
+    pipeline.checkpoint(wait=True)
+    with pytest.raises(FelderaAPIError, match="no object store") as refused:
+        pipeline.sync_checkpoint()
+
+    assert refused.value.error_code == "NotSupported"

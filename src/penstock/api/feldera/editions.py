@@ -3,6 +3,7 @@
 from typing import Any
 
 from penstock.api.feldera.errors import refuse
+from penstock.api.feldera.storage_config import sync_settings
 from penstock.services.services import Services
 
 __all__ = ["check_fault_tolerance", "check_full", "edition_name"]
@@ -20,7 +21,12 @@ def check_full(services: Services, message: str, feature: str) -> None:
 
 
 def check_fault_tolerance(services: Services, runtime_config: dict[str, Any]) -> None:
-    """Refuse a model of fault tolerance in the free face. Raises: EnterpriseFeature, FtRequiresStorage."""
+    """Refuse a model of fault tolerance in the free face, and copies of checkpoints.
+
+    Raises: EnterpriseFeature, FtRequiresStorage.
+    """
+    if sync_settings(runtime_config) is not None:
+        check_full(services, "copies of checkpoints are not part of this edition; leave 'sync' out", "sync")
     if runtime_config["fault_tolerance"]["model"] == "none":
         return
     message = "fault tolerance is not part of this edition; leave runtime_config.fault_tolerance out"

@@ -39,7 +39,7 @@ from penstock.services.identity import (
     UnknownTenant,
 )
 
-__all__ = ["STATUS", "TABLE", "Refusal", "error_body", "refusal", "refuse", "translating"]
+__all__ = ["STATUS", "TABLE", "Refusal", "error_body", "refusal", "refuse", "translating", "wrong_setting"]
 
 _CODES: Final[dict[int, str]] = {
     400: """
@@ -176,6 +176,15 @@ def refusal(code: str, message: str, details: Any = None) -> Refusal:
 def refuse(code: str, message: str, details: Any = None) -> NoReturn:
     """Raise the error of that code."""
     raise refusal(code, message, details)
+
+
+def wrong_setting(path: str, value: Any, wanted: str) -> NoReturn:
+    """Refuse a setting of the runtime configuration. value: as it may be shown."""
+    refuse(
+        "InvalidRuntimeConfig",
+        f"error deserializing runtime configuration: {path} is {value!r}; it must be {wanted}",
+        {"error": f"{path} must be {wanted}", "value": value},
+    )
 
 
 def translating(handler: Callable[..., Awaitable[object]]) -> Callable[..., Awaitable[object]]:

@@ -10,6 +10,7 @@ import msgspec
 from penstock.api.feldera.errors import refuse
 from penstock.api.feldera.kinds import PLATFORM_VERSION, PipelineFace, face_of
 from penstock.api.feldera.runtime_config import expand
+from penstock.api.feldera.storage_config import revealed, sync_settings
 from penstock.api.shared.parameters import flag
 from penstock.kernel.circuits import Aim
 from penstock.kernel.errors import Invalid
@@ -79,7 +80,7 @@ def wanted(body: object, before: tuple[str, PipelineFace] | None = None) -> Want
         tags=_tags(fields.get("tags")),
         udf_rust=_text(fields, "udf_rust", ""),
         udf_toml=_text(fields, "udf_toml", ""),
-        runtime_config=expand(fields.get("runtime_config")),
+        runtime_config=revealed(expand(fields.get("runtime_config")), before[1].runtime_config if before else {}),
         program_config=program_config(fields.get("program_config")),
     )
     return _checked(Wanted(name, _text(fields, "program_code", None), face), before)
@@ -95,7 +96,11 @@ def patched(body: object, name: str, record: CircuitRecord) -> Wanted:
         tags=_tags(given["tags"]) if "tags" in given else old.tags,
         udf_rust=_text(given, "udf_rust", old.udf_rust),
         udf_toml=_text(given, "udf_toml", old.udf_toml),
-        runtime_config=expand(given["runtime_config"]) if "runtime_config" in given else old.runtime_config,
+        runtime_config=(
+            revealed(expand(given["runtime_config"]), old.runtime_config)
+            if "runtime_config" in given
+            else old.runtime_config
+        ),
         program_config=program_config(given["program_config"]) if "program_config" in given else old.program_config,
     )
     target = Wanted(_text(given, "name", name), _text(given, "program_code", record.program), face)
@@ -157,6 +162,7 @@ def settings(runtime_config: Mapping[str, Any]) -> dict[str, Any]:
         "env": runtime_config["env"],
         "fault_tolerance": runtime_config["fault_tolerance"],
         "keeps_state": runtime_config["storage"] is not None,
+        "sync": sync_settings(runtime_config),
     }
 
 

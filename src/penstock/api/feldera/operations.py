@@ -124,10 +124,10 @@ _LINES: Final = (
     # checkpoints
     Operation("POST", f"{P}/checkpoint", checkpoints.make, W),
     Operation("GET", f"{P}/checkpoint_status", checkpoints.status, R),
-    Operation("POST", f"{P}/checkpoint/sync", checkpoints.not_synced, W),
-    Operation("GET", f"{P}/checkpoint/sync_status", checkpoints.not_synced, R),
+    Operation("POST", f"{P}/checkpoint/sync", checkpoints.sync, W, status=202),
+    Operation("GET", f"{P}/checkpoint/sync_status", checkpoints.sync_status, R),
     Operation("GET", f"{P}/checkpoints", checkpoints.list_all, R),
-    Operation("GET", f"{P}/checkpoints/remote", checkpoints.not_synced, R),
+    Operation("GET", f"{P}/checkpoints/remote", checkpoints.list_remote, R),
 )
 
 ALL: Final = tuple(

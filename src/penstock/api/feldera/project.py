@@ -11,6 +11,7 @@ from msgspec import UNSET
 from penstock.api.feldera.errors import refuse
 from penstock.api.feldera.kinds import face_of
 from penstock.api.feldera.rules import is_provisioned
+from penstock.api.feldera.storage_config import concealed
 from penstock.api.feldera.wire import (
     Event,
     Pipeline,
@@ -106,7 +107,7 @@ def pipeline(circuit: Circuit, selector: str = "all", *, errors: int | None = No
         program_version=face.program_version,
         refresh_version=face.version + record.milestones,
         platform_version=face.platform_version,
-        runtime_config=face.runtime_config if is_whole else UNSET,
+        runtime_config=concealed(face.runtime_config) if is_whole else UNSET,
         program_code=record.program if is_whole else UNSET,
         udf_rust=face.udf_rust if is_whole else UNSET,
         udf_toml=face.udf_toml if is_whole else UNSET,

@@ -9,8 +9,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from penstock.api.feldera.errors import refuse
+from penstock.api.feldera.errors import refuse, wrong_setting
 from penstock.api.feldera.quantities import duration_ns, size_bytes
+from penstock.api.feldera.storage_config import backend
 
 __all__ = ["expand"]
 
@@ -38,33 +39,25 @@ def expand(sent: Any) -> dict[str, Any]:
     return config
 
 
-def _wrong(path: str, value: Any, wanted: str) -> Any:
-    refuse(
-        "InvalidRuntimeConfig",
-        f"error deserializing runtime configuration: {path} is {value!r}; it must be {wanted}",
-        {"error": f"{path} must be {wanted}", "value": value},
-    )
-
-
 def _object(path: str, value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
-        _wrong(path, value, "an object")
+        wrong_setting(path, value, "an object")
     checked: dict[str, Any] = value
     return checked
 
 
 def _flag(path: str, value: Any) -> bool:
-    return value if isinstance(value, bool) else bool(_wrong(path, value, "true or false"))
+    return value if isinstance(value, bool) else bool(wrong_setting(path, value, "true or false"))
 
 
 def _text(path: str, value: Any) -> str:
-    return value if isinstance(value, str) else str(_wrong(path, value, "a string"))
+    return value if isinstance(value, str) else str(wrong_setting(path, value, "a string"))
 
 
 def _count(least: int = 0, most: int = (1 << 63) - 1) -> Check:
     def check(path: str, value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-            _wrong(path, value, f"an integer of {least} or more")
+            wrong_setting(path, value, f"an integer of {least} or more")
         number: int = value
         return number
 
@@ -73,7 +66,7 @@ def _count(least: int = 0, most: int = (1 << 63) - 1) -> Check:
 
 def _number(path: str, value: Any) -> int | float:
     if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
-        _wrong(path, value, "a number of 0 or more")
+        wrong_setting(path, value, "a number of 0 or more")
     # Clients of the oldest version read integers here and nothing else.
     return int(value) if float(value).is_integer() else float(value)
 
@@ -84,7 +77,7 @@ def _optional(check: Check) -> Check:
 
 def _cores(path: str, value: Any) -> list[int]:
     if not isinstance(value, list) or not all(isinstance(core, int) and not isinstance(core, bool) for core in value):
-        _wrong(path, value, "an array of processor numbers")
+        wrong_setting(path, value, "an array of processor numbers")
     cores: list[int] = value
     return cores
 
@@ -92,17 +85,17 @@ def _cores(path: str, value: Any) -> list[int]:
 def _environment(path: str, value: Any) -> dict[str, str]:
     for name, text in _object(path, value).items():
         if not isinstance(text, str):
-            _wrong(f"{path}.{name}", text, "a string")
+            wrong_setting(f"{path}.{name}", text, "a string")
         if not _ENV_NAME.fullmatch(name):
-            _wrong(f"{path}.{name}", name, "named with letters, digits and underscores")
+            wrong_setting(f"{path}.{name}", name, "named with letters, digits and underscores")
         if name.startswith(_RESERVED_ENV):
-            _wrong(f"{path}.{name}", text, "left out: the name is reserved for the runtime")
+            wrong_setting(f"{path}.{name}", text, "left out: the name is reserved for the runtime")
     return dict(value)
 
 
 def _offset(path: str, value: Any) -> str:
     if not isinstance(value, str) or not _OFFSET.fullmatch(value):
-        _wrong(path, value, "an offset such as '+05:30'")
+        wrong_setting(path, value, "an offset such as '+05:30'")
     return str(value)
 
 
@@ -111,15 +104,13 @@ def _storage(path: str, value: Any) -> dict[str, Any] | None:
         return None
     given = {} if value is True else _object(path, value)
     given = _respelled(given, f"{path}.", _STORAGE_SPELLINGS)
-    backend = _object(f"{path}.backend", given.get("backend", {"name": "default"}))
-    if backend.get("name") not in ("default", "file"):
-        _wrong(f"{path}.backend.name", backend.get("name"), "'default' or 'file'")
+    place = backend(f"{path}.backend", _object(f"{path}.backend", given.get("backend", {"name": "default"})))
     compression = given.get("compression", "default")
     if compression not in ("default", "none", "snappy"):
-        _wrong(f"{path}.compression", compression, "'default', 'none' or 'snappy'")
+        wrong_setting(f"{path}.compression", compression, "'default', 'none' or 'snappy'")
     count = _optional(_count())
     return {
-        "backend": backend,
+        "backend": place,
         "min_storage_bytes": count(f"{path}.min_storage_bytes", given.get("min_storage_bytes")),
         "min_step_storage_bytes": count(f"{path}.min_step_storage_bytes", given.get("min_step_storage_bytes")),
         "compression": compression,
@@ -135,12 +126,12 @@ def _fault_tolerance(path: str, value: Any) -> dict[str, Any]:
         value = (
             {"model": "at_least_once"}
             if value in ("latest_checkpoint", "initial_state")
-            else _wrong(path, value, "an object")
+            else wrong_setting(path, value, "an object")
         )
     given = _respelled(_object(path, value), f"{path}.", _FAULT_TOLERANCE_SPELLINGS)
     model = given.get("model", "exactly_once") or "none"
     if model not in ("none", "at_least_once", "exactly_once"):
-        _wrong(f"{path}.model", model, "'none', 'at_least_once' or 'exactly_once'")
+        wrong_setting(f"{path}.model", model, "'none', 'at_least_once' or 'exactly_once'")
     interval = _optional(_count())(f"{path}.checkpoint_interval_secs", given.get("checkpoint_interval_secs", 60))
     return {
         "model": model,
@@ -214,7 +205,7 @@ def _duration(unit_ns: int) -> Check:
         try:
             return -(-duration_ns(value) // unit_ns)
         except ValueError as error:
-            return _wrong(path, value, f"a duration ({error})")
+            return wrong_setting(path, value, f"a duration ({error})")
 
     return convert
 
@@ -226,7 +217,7 @@ def _size(unit_bytes: int) -> Check:
         try:
             return -(-size_bytes(value, needs_unit=unit_bytes != 1) // unit_bytes)
         except ValueError as error:
-            return _wrong(path, value, f"a size ({error})")
+            return wrong_setting(path, value, f"a size ({error})")
 
     return convert
 
@@ -257,6 +248,8 @@ def _respelled(given: dict[str, Any], prefix: str, spellings: Spellings) -> dict
             continue
         value = older.pop(new)
         if old in older:
-            _wrong(f"{prefix}{new}", value, f"left out, or {prefix}{old} be: they are two spellings of one setting")
+            wrong_setting(
+                f"{prefix}{new}", value, f"left out, or {prefix}{old} be: they are two spellings of one setting"
+            )
         older[old] = convert(f"{prefix}{new}", value)
     return older

@@ -32,6 +32,7 @@ from penstock.services.circuits.durability.endpoints import put_back_requests
 from penstock.services.circuits.durability.journal import JournalDamaged
 from penstock.services.circuits.durability.keeping import Durability, Keeping
 from penstock.services.circuits.durability.restart import NotCarriedOver, ProgramChanged
+from penstock.services.circuits.durability.syncing import Syncing
 from penstock.services.circuits.hub import Follower, Hub
 from penstock.services.circuits.intake import Endpoint, Intake, error_record
 from penstock.services.circuits.kit import Kit
@@ -73,6 +74,7 @@ class Host:
         self._connectors: Connectors
         self._statistics: Statistics
         self._keeping: Keeping
+        self._syncing: Syncing | None = None
         self._adhoc: AdHoc
         self._callee: Callee
         self._channel: Channel
@@ -111,6 +113,10 @@ class Host:
         arguments = request.arguments
         settings: Mapping[str, Any] = arguments["settings"]
         durability = Durability.of(settings, arguments["directory"], arguments["carry_over"])
+        references = References(settings.get("env") or {}, arguments.get("secrets") or {})
+        self._syncing = Syncing.of(settings, arguments["directory"], self._kit.objects, references, self._log)
+        if self._syncing is not None:
+            await self._syncing.take_up()
         try:
             program = self._compile(arguments["program"])
             restarted = durability.restart(program, self._compile)
@@ -127,7 +133,6 @@ class Host:
         self._intake = Intake(list(self._circuit.tables))
         self._intake.on_room = self._wake_soon
         self.stepper = Stepper(self._circuit, self._intake, self._hub, self._timer, settings, self._on_failure)
-        references = References(settings.get("env") or {}, arguments.get("secrets") or {})
         put_back_requests(self._intake, restarted.inputs.values(), self._circuit.tables)
         self._connectors = Connectors(
             self._circuit,
@@ -151,6 +156,8 @@ class Host:
         self.built.set()
         await asyncio.wrap_future(self.stepper.caught_up)
         await self._keeping.open(is_new=restarted.manifest is None, is_changed=restarted.contents is not None)
+        if self._syncing is not None:
+            self._syncing.open()
         self.stepper.set_running(not arguments["paused"])
         self._connectors.start()
         if self.stepper.running:
@@ -169,6 +176,23 @@ class Host:
     async def suspend(self, request: Request) -> dict[str, Any]:
         """Take in what requests have queued, take no more steps, and keep the circuit as it is then."""
         return await self._keeping.suspend()
+
+    def _synced(self) -> Syncing:
+        if self._syncing is None:
+            raise RemoteError("NotSupported", "the circuit's settings name no object store for checkpoints")
+        return self._syncing
+
+    async def copy_checkpoint(self, request: Request) -> str:
+        """Begin to copy the newest checkpoint to the store of objects."""
+        return self._synced().begin()
+
+    async def copying(self, request: Request) -> dict[str, Any]:
+        """Say what came of copies."""
+        return self._synced().report()
+
+    async def copies(self, request: Request) -> list[str]:
+        """List the checkpoints in the store."""
+        return await self._synced().list()
 
     async def pause(self, request: Request) -> None:
         """Take no more steps."""
@@ -425,6 +449,9 @@ _HANDLERS: Mapping[str, Callable[[Host, Request], Any]] = {
         Host.build,
         Host.checkpoint,
         Host.suspend,
+        Host.copy_checkpoint,
+        Host.copying,
+        Host.copies,
         Host.pause,
         Host.resume,
         Host.stop,

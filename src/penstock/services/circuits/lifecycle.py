@@ -163,13 +163,14 @@ class Lifecycle:
         await self._opened(live, process, paused)
 
     async def _open(self, live: Live, record: CircuitRecord, paused: bool, carry_over: str) -> CircuitProcess:
-        """Open a circuit with the secrets that its connectors refer to; one that is not there is the circuit's error.
+        """Open a circuit with the secrets that its connectors and its store refer to; one that is not there is the circuit's error.
 
         Raises: RequestFailed.
         """
         schema = record.schema or {}
         secrets: dict[str, str] = {}
-        for name in secret_names([schema.get("input_connectors"), schema.get("output_connectors")]):
+        sync = live.record.settings.get("sync")
+        for name in secret_names([schema.get("input_connectors"), schema.get("output_connectors"), sync]):
             text = None if self._secrets is None else await self._secrets.read(live.document.scope, name)
             if text is not None:
                 secrets[name] = text

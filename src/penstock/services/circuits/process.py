@@ -161,6 +161,24 @@ class CircuitProcess(Protocol):
         """
         ...
 
+    async def copy_checkpoint(self) -> str:
+        """Begin to copy the newest checkpoint to the store of objects and return its id.
+
+        Raises: RequestFailed with NotSupported if its settings name no store, InvalidParam without checkpoint.
+        """
+        ...
+
+    async def copying(self) -> Mapping[str, Any]:
+        """Say what came of copies: {"success", "periodic", "failure": {"id", "message"} or None, "running": [id]}.
+
+        Raises: RequestFailed with NotSupported.
+        """
+        ...
+
+    async def copies(self) -> Sequence[str]:
+        """Return the ids of all checkpoints in the store, oldest first. Raises: RequestFailed, as `copying`."""
+        ...
+
     def logs(self) -> AsyncIterator[str]:
         """Lines the circuit has logged and logs, without line ends; ends with the circuit. One reader at a time."""
         ...

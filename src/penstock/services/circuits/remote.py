@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -128,6 +128,21 @@ class RemoteCircuit:
         """Take no more steps and keep the circuit; see `process.CircuitProcess.suspend`."""
         answer: Mapping[str, Any] = await self._call("suspend", {})
         return answer
+
+    async def copy_checkpoint(self) -> str:
+        """Begin to copy the newest checkpoint; see `process.CircuitProcess.copy_checkpoint`."""
+        id: str = await self._call("copy_checkpoint", {})
+        return id
+
+    async def copying(self) -> Mapping[str, Any]:
+        """What came of copies; see `process.CircuitProcess.copying`."""
+        answer: Mapping[str, Any] = await self._call("copying", {})
+        return answer
+
+    async def copies(self) -> Sequence[str]:
+        """The ids of all checkpoints in the store, oldest first."""
+        ids: Sequence[str] = await self._call("copies", {})
+        return ids
 
     async def advance_clock(self, delta_ms: int | None) -> int:
         """Move a driven clock; None: by one resolution. Returns epoch milliseconds."""

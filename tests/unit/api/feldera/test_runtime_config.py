@@ -4,6 +4,7 @@ import pytest
 
 from penstock.api.feldera.errors import STATUS, TABLE, Refusal
 from penstock.api.feldera.runtime_config import expand
+from penstock.api.feldera.storage_config import concealed, revealed, sync_settings
 
 
 def code(config: Any) -> str:
@@ -92,3 +93,55 @@ def test_unknown_settings_are_left_out() -> None:
 
 def test_every_code_has_a_status_and_a_class() -> None:
     assert {reply.code for error, reply in TABLE.items() if issubclass(error, Refusal)} == set(STATUS)
+
+
+def synced(**settings: Any) -> dict[str, Any]:
+    return {"storage": {"backend": {"name": "file", "config": {"sync": {"bucket": "b", **settings}}}}}
+
+
+def test_keys_of_an_object_store_are_not_shown_and_not_lost() -> None:
+    stored = expand(synced(access_key="${env:KEY}", secret_key="plain"))
+    shown = concealed(stored)
+    sync = shown["storage"]["backend"]["config"]["sync"]
+
+    assert (sync["access_key"], sync["secret_key"]) == ("${env:KEY}", "(hidden)")
+    assert revealed(expand(shown), stored) == stored
+    assert concealed(expand(None)) == expand(None)
+
+
+def test_what_the_engine_is_told_of_an_object_store() -> None:
+    told = sync_settings(expand(synced(start_from_checkpoint="latest", push_interval=60)))
+
+    assert sync_settings(expand(None)) is None
+    assert told == {
+        "store": {"bucket": "b", "endpoint": None, "region": None, "access_key": None, "secret_key": None},
+        "read_bucket": None,
+        "start_from": "latest",
+        "must_start_from": False,
+        "push_interval_s": 60,
+        "retention": {"count": 10, "days": 30},
+    }
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"bucket": ""}, "bucket"),
+        ({"colour": 1}, "colour"),
+        ({"flags": ["--fast"]}, "flags"),
+        ({"standby": True}, "standby"),
+        ({"push_interval": 0}, "push_interval"),
+        ({"fail_if_no_checkpoint": "yes"}, "fail_if_no_checkpoint"),
+        ({"retention_min_count": -1}, "retention_min_count"),
+    ],
+)
+def test_settings_of_an_object_store_that_cannot_be_meant_are_refused(settings: dict[str, Any], said: str) -> None:
+    with pytest.raises(Refusal, match=said):
+        expand(synced(**settings))
+
+
+def test_a_wrong_key_is_not_repeated() -> None:
+    with pytest.raises(Refusal) as refused:
+        expand(synced(secret_key=12345))
+
+    assert "12345" not in str(refused.value)

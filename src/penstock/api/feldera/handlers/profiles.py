@@ -14,6 +14,7 @@ from penstock.api.feldera.errors import refuse
 from penstock.api.feldera.handlers.found import found, process
 from penstock.api.feldera.handlers.observe import current_stats
 from penstock.api.feldera.kinds import PLATFORM_VERSION, face_of
+from penstock.api.feldera.storage_config import concealed
 from penstock.api.shared.call import Call
 from penstock.api.shared.streams import stream
 from penstock.kernel.errors import PenstockError
@@ -79,7 +80,7 @@ async def _collect(call: Call, circuit: Circuit) -> dict[str, bytes]:
     events = [project.event(change, "all") for change in await services.circuits.history(circuit)]
     files = {
         "logs.txt": "".join(line + "\n" for line in services.circuits.logbook(circuit).lines).encode(),
-        "pipeline_config.json": msgspec.json.encode(face_of(circuit.body).runtime_config),
+        "pipeline_config.json": msgspec.json.encode(concealed(face_of(circuit.body).runtime_config)),
         "system_config.json": msgspec.json.encode(
             {"version": PLATFORM_VERSION, "edition": edition_name(call.services)}
         ),

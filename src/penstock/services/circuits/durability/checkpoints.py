@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import uuid
 from pathlib import Path
 
 import msgspec
@@ -20,6 +21,7 @@ KEPT = 2
 
 MANIFEST_FILE = "manifest.json"
 _PARTIAL = ".partial-"
+_LINKED = ".linked-"
 
 
 class CheckpointUnusable(Exception):
@@ -70,6 +72,28 @@ class Checkpoints:
         for old in self.list()[:-KEPT]:
             shutil.rmtree(self.path(old.id), ignore_errors=True)
         return manifest
+
+    def replace(self, id: str) -> Manifest:
+        """Give a written checkpoint its name and remove all others first. Raises: CheckpointUnusable."""
+        for entry in self._directory.iterdir():
+            if not entry.name.startswith("."):
+                shutil.rmtree(entry)
+        return self.publish(id)
+
+    def linked(self, id: str) -> Path:
+        """Return a directory of its own with a checkpoint's files, which stay there when the checkpoint is removed.
+
+        The caller removes it. Raises: OSError.
+        """
+        linked = self._directory / f"{_LINKED}{uuid.uuid4()}"
+        shutil.copytree(self.path(id), linked, copy_function=os.link)
+        return linked
+
+    def unlink(self) -> None:
+        """Remove directories of links that a process left behind when it was ended."""
+        if self._directory.is_dir():
+            for entry in self._directory.glob(f"{_LINKED}*"):
+                shutil.rmtree(entry, ignore_errors=True)
 
     def tidy(self) -> None:
         """Remove what was begun and never published."""
