@@ -163,7 +163,7 @@ class Lifecycle:
         await self._opened(live, process, paused)
 
     async def _open(self, live: Live, record: CircuitRecord, paused: bool, carry_over: str) -> CircuitProcess:
-        """Open a circuit with the secrets that its connectors and its store refer to; one that is not there is the circuit's error.
+        """Open a circuit with the secrets that it refers to; one that is not there is the circuit's error.
 
         Raises: RequestFailed.
         """
