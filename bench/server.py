@@ -45,8 +45,11 @@ class Server:
 
     def processor_seconds(self) -> float:
         """Measure how long the server's own process, with all its threads, has had a processor (Linux)."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return _processor_seconds(self.process.pid)
+
+    def all_processor_seconds(self) -> float:
+        """Measure the same for it and the descendants that are there now."""
+        return sum(map(_processor_seconds, [self.process.pid, *_descendants(self.process.pid)]))
 
     def resident_bytes(self) -> dict[str, int]:
         """Measure memory (Linux): `server` the process itself, `all` it and its descendants, shared pages once."""
@@ -109,6 +112,11 @@ def _descendants(pid: int) -> list[int]:
         for child in listing.read_text().split():
             found += [int(child), *_descendants(int(child))]
     return found
+
+
+def _processor_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _memory(pid: int, kind: str) -> int:

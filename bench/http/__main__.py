@@ -97,12 +97,12 @@ def draw(console: Console, content: dict[str, Any], rows: int) -> None:
     single = content["one_row"]
     console.print(f"one row to completion: p50 {single['p50_ms']:.1f} ms, p99 {single['p99_ms']:.1f} ms")
     table = Table(title="Out: latency of a push at those that read")
-    for title in ("", "p50 ms", "p99 ms", "longest ms", "messages", "server grew MB", "with engine MB"):
+    for title in ("", "p50 ms", "p99 ms", "longest ms", "messages", "CPU ms/tick", "server grew MB", "with engine MB"):
         table.add_column(title, justify="right")
     for name, figures in content["out"].items():
         times = (f"{figures[which]:,.1f}" for which in ("p50_ms", "p99_ms", "longest_ms"))
         grown = (f"{figures[which] / 1e6:,.1f}" for which in ("server_grew_bytes", "all_grew_bytes"))
-        table.add_row(name, *times, f"{figures['messages']:,}", *grown)
+        table.add_row(name, *times, f"{figures['messages']:,}", f"{figures['cpu_ms_per_tick']:.1f}", *grown)
     console.print(table)
 
 

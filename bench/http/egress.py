@@ -38,9 +38,9 @@ def follow(
 ) -> dict[str, float]:
     """Have clients follow while rows come; the latencies of those that read, and what the server's memory grew by."""
     with pipeline(server, "out", PROGRAM):
-        before = server.resident_bytes()
+        before, busy = server.resident_bytes(), server.all_processor_seconds()
         heard = asyncio.run(_follow(server, clients, ticks, rows, interval_s, one_stops=one_stops))
-        after = server.resident_bytes()
+        after, busy = server.resident_bytes(), server.all_processor_seconds() - busy
     seconds = sorted(heard.seconds)
     at = lambda share: seconds[min(len(seconds) - 1, int(len(seconds) * share))] * 1000  # noqa: E731
     return {
@@ -48,6 +48,7 @@ def follow(
         "p99_ms": at(0.99),
         "longest_ms": seconds[-1] * 1000,
         "messages": len(seconds),
+        "cpu_ms_per_tick": busy / ticks * 1000,
         "server_grew_bytes": after["server"] - before["server"],
         "all_grew_bytes": after["all"] - before["all"],
     }
@@ -55,9 +56,9 @@ def follow(
 
 async def _follow(server: Server, clients: int, ticks: int, rows: int, interval_s: float, *, one_stops: bool) -> Heard:
     heard = Heard(left=clients - one_stops)
-    streams = [await _subscribe(server) for _ in range(clients)]
-    stopped = streams[:1] if one_stops else []
-    tasks = [asyncio.create_task(_read(reader, heard, ticks)) for reader, _ in streams[len(stopped) :]]
+    stopped = [_subscribe_and_stop(server)] if one_stops else []
+    streams = [await _subscribe(server) for _ in range(clients - len(stopped))]
+    tasks = [asyncio.create_task(_read(reader, heard, ticks)) for reader, _ in streams]
     try:
         async with asyncio.timeout(TIMEOUT_S + ticks * interval_s):
             await _push(server, heard, ticks, rows, interval_s)
@@ -67,7 +68,18 @@ async def _follow(server: Server, clients: int, ticks: int, rows: int, interval_
             task.cancel()
         for _, writer in streams:
             writer.close()
+        for connection in stopped:
+            connection.close()
     return heard
+
+
+def _subscribe_and_stop(server: Server) -> socket.socket:
+    """Open an egress of which nothing is read: a reader of asyncio would go on to fill its buffer."""
+    made = socket.socket()
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+    made.connect((server.host, server.port))
+    made.sendall(_request(server))
+    return made
 
 
 async def _subscribe(server: Server) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -75,14 +87,18 @@ async def _subscribe(server: Server) -> tuple[asyncio.StreamReader, asyncio.Stre
     made = socket.create_connection((server.host, server.port))
     made.setblocking(False)
     reader, writer = await asyncio.open_connection(sock=made, limit=LINE_BYTES)
-    target = "/v0/pipelines/out/egress/passed?format=json"
-    writer.write(f"POST {target} HTTP/1.1\r\nHost: {server.host}\r\nContent-Length: 0\r\n\r\n".encode())
+    writer.write(_request(server))
     status = await reader.readline()
     if b" 200 " not in status:
         raise RuntimeError(f"egress answered {status!r}")
     while not (await reader.readline()).startswith(b"{"):
         pass
     return reader, writer
+
+
+def _request(server: Server) -> bytes:
+    target = "/v0/pipelines/out/egress/passed?format=json"
+    return f"POST {target} HTTP/1.1\r\nHost: {server.host}\r\nContent-Length: 0\r\n\r\n".encode()
 
 
 async def _read(reader: asyncio.StreamReader, heard: Heard, ticks: int) -> None:

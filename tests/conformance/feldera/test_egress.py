@@ -1,7 +1,9 @@
 """Following outputs."""
 
 import json
+import socket
 import threading
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -207,3 +209,68 @@ def test_a_handle_waits_for_a_token(started: Make) -> None:
 
     assert [row["id"] for row in out.to_dict()] == [1]
     assert rows(pipeline, "SELECT id FROM v") == [{"id": 1}]
+
+
+def raw_stream(http: Http, pipeline: Pipeline, relation: str) -> socket.socket:
+    """Open an egress on a socket that takes little, and read no more of it than that it is open."""
+    host, _, port = http.url.removeprefix("http://").rpartition(":")
+    made = socket.socket()
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 14)
+    made.settimeout(60)
+    made.connect((host, int(port)))
+    target = f"/v0/pipelines/{pipeline.name}/egress/{relation}?format=json"
+    made.sendall(f"POST {target} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 0\r\n\r\n".encode())
+    head = b""
+    while b"\r\n\r\n" not in head:
+        head += made.recv(1)
+    assert b" 200 " in head
+    return made
+
+
+def test_of_a_reader_that_stops_the_others_notice_nothing_and_it_is_told_what_it_missed(
+    started: Make, http: Http
+) -> None:
+    pipeline, pushes, content = started(COPY), 400, "x" * 60_000
+    stopped = raw_stream(http, pipeline, "v")
+    others = [Lines(http, pipeline, "v", "format=json") for _ in range(4)]
+    heard: list[list[dict[str, Any]]] = [[] for _ in others]
+
+    def follow(lines: Lines, chunks: list[dict[str, Any]]) -> None:
+        while sum(len(chunk["json_data"]) for chunk in chunks) < pushes:
+            chunks.append(lines.next())
+
+    threads = [threading.Thread(target=follow, args=pair) for pair in zip(others, heard, strict=True)]
+    for thread in threads:
+        thread.start()
+    for number in range(pushes):
+        body = json.dumps({"id": number, "name": content})
+        path = f"/pipelines/{pipeline.name}/ingress/t?format=json&update_format=raw"
+        token = http("POST", path, data=body).json()["token"]
+    wait_for(lambda: http("GET", f"/pipelines/{pipeline.name}/completion_status?token={token}").json()["step"])
+    for thread in threads:
+        thread.join(60)
+
+    for chunks in heard:
+        numbers = [chunk["sequence_number"] for chunk in chunks]
+        assert numbers == list(range(len(numbers)))
+        assert not any("missed" in chunk for chunk in chunks)
+        assert [row["insert"]["id"] for chunk in chunks for row in chunk["json_data"]] == list(range(pushes))
+    reply = http_chunks(stopped)
+    late = []
+    while not late or late[-1].get("processed_steps", 0) < heard[0][-1]["processed_steps"]:
+        late.append(next(reply))
+    missed = [chunk["missed"] for chunk in late if "missed" in chunk]
+    whole, kept = [len([chunk for chunk in chunks if chunk["json_data"]]) for chunks in (heard[0], late)]
+    assert missed
+    assert kept + sum(part["chunks"] for part in missed) == whole
+    assert late[-1]["sequence_number"] == len(late) - 1 + sum(part["chunks"] for part in missed)
+    assert all(part["first_step"] <= part["last_step"] for part in missed)
+    stopped.close()
+
+
+def http_chunks(stream: socket.socket) -> Iterator[dict[str, Any]]:
+    """Read the lines of a reply that comes in pieces."""
+    with stream.makefile("rb") as file:
+        while size := int(file.readline(), 16):
+            yield json.loads(file.read(size))
+            file.readline()

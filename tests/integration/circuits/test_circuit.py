@@ -226,11 +226,11 @@ class TestOutput:
                 while seen < 100:
                     chunk = await anext(stream)
                     seen += len(json.loads(chunk.payload or b"[]"))
-                    dropped += chunk.dropped
+                    dropped += chunk.missed.chunks if chunk.missed else 0
                 last = await feed(circuit, "log", "1000,z\n")
                 async for chunk in stream:
                     seen += len(json.loads(chunk.payload or b"[]"))
-                    dropped += chunk.dropped
+                    dropped += chunk.missed.chunks if chunk.missed else 0
                     if chunk.step is not None and chunk.step >= last:
                         break
 

@@ -173,10 +173,18 @@ async def test_a_query_over_a_socket(server: Server) -> None:
     address = server.url.replace("http", "ws") + "/v0/pipelines/p/query"
 
     async with connect(address, subprotocols=["feldera-ws-v1"]) as socket:  # type: ignore[list-item]
-        await socket.send(json.dumps({"sql": "SELECT * FROM v", "format": "json"}))
-        messages = [str(message) async for message in socket]
-
-    assert [json.loads(message) for message in messages] == [{"x": 1}, {"x": 2}]
+        for _ in range(3):
+            await socket.send(json.dumps({"sql": "SELECT * FROM v", "format": "json"}))
+            messages = [str(await socket.recv()) for _ in range(3)]
+            assert [json.loads(message) for message in messages[:2]] == [{"x": 1}, {"x": 2}]
+            assert messages[2] == ""
+        await socket.send(json.dumps({"sql": "SELECT * FROM v", "format": "text"}))
+        assert [str(await socket.recv()).count("\n") for _ in range(2)] == [2, 0]
+        await server.act("stop?force=true")
+        await socket.send(json.dumps({"sql": "SELECT * FROM v"}))
+        assert json.loads(await socket.recv())["error_code"] == "PipelineInteractionNotDeployed"
+    await server.act("start")
+    await server.settled("Running")
     async with connect(address.replace("/p/", "/nobody/")) as socket:
         assert json.loads(await socket.recv())["error_code"] == "UnknownPipelineName"
     async with connect(address) as socket:
@@ -208,7 +216,7 @@ async def test_an_odd_message_on_the_socket_is_answered_and_the_socket_closed(
         await socket.wait_closed()
 
     assert (set(shown), shown["error_code"]) == ({"message", "error_code", "details"}, refused_with)
-    assert socket.close_code == 1000
+    assert socket.close_code == 1011
 
 
 async def test_counters_and_metrics(server: Server) -> None:

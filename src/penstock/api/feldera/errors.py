@@ -39,7 +39,7 @@ from penstock.services.identity import (
     UnknownTenant,
 )
 
-__all__ = ["STATUS", "TABLE", "Refusal", "error_body", "refusal", "refuse", "translating", "wrong_setting"]
+__all__ = ["STATUS", "TABLE", "Refusal", "error_body", "refusal", "refuse", "reply_to", "translating", "wrong_setting"]
 
 _CODES: Final[dict[int, str]] = {
     400: """
@@ -152,6 +152,11 @@ TABLE: Final[dict[type[PenstockError], Reply]] = {
     Internal: _reply(500, "InternalError"),
 }
 """How each error is answered; looked up along its class's ancestors."""
+
+
+def reply_to(error: PenstockError) -> Reply:
+    """Return how an error is answered, where it does not go through the dialect's declaration."""
+    return next(TABLE[kind] for kind in type(error).__mro__ if kind in TABLE)
 
 
 def error_body(error: PenstockError, reply: Reply) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from penstock.api.feldera.wire import (
 )
 from penstock.kernel.circuits import Aim, CircuitState, ProgramState, StorageState
 from penstock.kernel.instants import rfc3339
-from penstock.services.circuits.process import Compiled, Message
+from penstock.services.circuits.process import Chunk, Compiled, Message
 from penstock.services.circuits.record import CircuitRecord, Diagnostic, Fault, StatusChange
 from penstock.services.circuits.service import Circuit
 
@@ -276,9 +276,13 @@ def read_token(text: str) -> tuple[str, str, int]:
         refuse("InvalidParam", f"the completion token {text!r} was not made by this server")
 
 
-def chunk_line(number: int, format: str, payload: bytes | None, *, snapshot: bool, step: int | None) -> bytes:
-    """Write one line of an egress stream. payload: a JSON array, CSV text or bytes, by format; None: nothing new."""
-    parts = [b'{"sequence_number":%d,"snapshot":%s' % (number, b"true" if snapshot else b"false")]
+def chunk_line(number: int, format: str, chunk: Chunk) -> bytes:
+    """Write one line of an egress stream. Its payload is a JSON array, CSV text or bytes, by format."""
+    payload, step, missed = chunk.payload, chunk.step, chunk.missed
+    parts = [b'{"sequence_number":%d,"snapshot":%s' % (number, b"true" if chunk.snapshot else b"false")]
+    if missed is not None:
+        told = {"chunks": missed.chunks, "first_step": missed.first_step, "last_step": missed.last_step}
+        parts += [b',"missed":', msgspec.json.encode(told)]
     if format == "json":
         parts += [b',"json_data":', payload or b"[]"]
     elif format == "csv":

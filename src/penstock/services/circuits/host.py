@@ -14,6 +14,7 @@ import socket
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import astuple
 from functools import partial
 from typing import Any
 
@@ -380,7 +381,8 @@ class Host:
             else:
                 join()  # a step is published as a whole: the stream begins with one boundary or the next
             async for item in follower.items(self._intake.room):
-                description = [item.snapshot, item.step, item.dropped, item.payload is None]
+                missed = item.missed and astuple(item.missed)
+                description = [item.snapshot, item.step, missed, item.payload is None]
                 await request.send(description, item.payload or b"")
         finally:
             hub.remove(follower)

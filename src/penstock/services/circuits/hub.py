@@ -1,7 +1,8 @@
 """What leaves a circuit: each step's changes, encoded once per relation and format, handed to whoever follows.
 
 Publishing happens on the stepping thread, following on the event loop. A follower's queue is bounded: with backpressure
-the stepping thread waits for it, without, whole steps are dropped and counted. Declared outputs are in `outlets.py`.
+the stepping thread waits for it, without, whole steps are dropped, and the follower is told which as soon as it reads
+again. Declared outputs are in `outlets.py`.
 """
 
 from __future__ import annotations
@@ -18,8 +19,11 @@ from penstock.data.batch import Batch
 from penstock.data.pool import Lease
 from penstock.ports.format import Encoded, Encoder
 from penstock.services.circuits.outlets import Outlet, OutputEndpoint, encoded
+from penstock.services.circuits.process import Missed
 
 MAX_QUEUED_CHUNKS = 100
+MAX_QUEUED_BYTES = 32 << 20
+"""The payloads that wait for one follower; a single chunk may be larger."""
 KEEP_ALIVE_S = 2.5
 """Silence never lasts longer than this; clients give up after 3 s."""
 
@@ -31,7 +35,7 @@ class Item:
     payload: bytes | None
     snapshot: bool
     step: int | None
-    dropped: int = 0
+    missed: Missed | None = None
 
 
 class Awaited(Protocol):
@@ -55,28 +59,53 @@ class Follower:
         self.queue: deque[Item] = deque()
         self.progress = -1
         self.gone = False
-        self._dropped = 0
+        self._queued_bytes = 0
+        self._missed: Missed | None = None
+        self._lock = threading.Lock()
         self._wakes = asyncio.Event()
         self._loop = asyncio.get_running_loop()
 
     @property
     def full(self) -> bool:
         """Whether the stepping thread has to wait for it."""
-        return self.backpressure and not self.gone and len(self.queue) >= MAX_QUEUED_CHUNKS
+        return self.backpressure and not self.gone and self._is_at_limit
+
+    @property
+    def _is_at_limit(self) -> bool:
+        return len(self.queue) >= MAX_QUEUED_CHUNKS or self._queued_bytes >= MAX_QUEUED_BYTES
 
     def give(self, pieces: list[Encoded], step: int) -> None:
         """Hand over a step's changes, from the stepping thread."""
-        if pieces:
-            if not self.backpressure and len(self.queue) + len(pieces) > max(MAX_QUEUED_CHUNKS, len(pieces)):
-                self._dropped += len(pieces)
-                return
-            for index, piece in enumerate(pieces):
-                last = index == len(pieces) - 1
-                dropped, self._dropped = self._dropped, 0
-                self.queue.append(Item(piece.payload, False, step if last else None, dropped))
-                self.endpoint.count(piece)
-        self.progress = step
+        with self._lock:
+            if pieces and not self.backpressure and self._lacks_room(pieces):
+                missed = self._missed
+                self._missed = missed.more(len(pieces), step) if missed else Missed(len(pieces), step, step)
+            else:
+                for index, piece in enumerate(pieces):
+                    last = index == len(pieces) - 1
+                    self.queue.append(Item(piece.payload, False, step if last else None, self._taken_missed()))
+                    self._queued_bytes += len(piece.payload)
+                    self.endpoint.count(piece)
+            self.progress = step
         self._loop.call_soon_threadsafe(self._wakes.set)
+
+    def _lacks_room(self, pieces: list[Encoded]) -> bool:
+        return self._is_at_limit or 0 < len(self.queue) > MAX_QUEUED_CHUNKS - len(pieces)
+
+    def _taken_missed(self) -> Missed | None:
+        missed, self._missed = self._missed, None
+        return missed
+
+    def _next(self, told: int) -> Item | None:
+        """Take what is next: a chunk, or word of the steps up to which there is nothing else; None if that is known."""
+        with self._lock:
+            if self.queue:
+                item = self.queue.popleft()
+                self._queued_bytes -= len(item.payload or b"")
+                return item
+            if self.progress > told:
+                return Item(None, False, self.progress, self._taken_missed())
+            return None
 
     async def items(self, room: threading.Condition) -> AsyncIterator[Item]:
         """Yield chunks: an empty one at once, the snapshot, then changes; something at least every KEEP_ALIVE_S."""
@@ -90,18 +119,12 @@ class Follower:
             yield Item(None, False, told if told >= 0 else None)
         while True:
             self._wakes.clear()
-            progress = self.progress  # read before the queue: what is queued belongs to this step or an earlier one
-            if self.queue:
-                item = self.queue.popleft()
-                if len(self.queue) == MAX_QUEUED_CHUNKS - 1:
+            if item := self._next(told):
+                if self.backpressure and not self.full:
                     with room:
                         room.notify_all()
                 told = told if item.step is None else item.step
                 yield item
-                continue
-            if progress > told:
-                told = progress
-                yield Item(None, False, told)
                 continue
             try:
                 async with asyncio.timeout(KEEP_ALIVE_S):

@@ -78,17 +78,30 @@ class Pushed:
 
 
 @dataclass(frozen=True, slots=True)
+class Missed:
+    """What was not kept for a reader that is too slow: so many chunks, of steps from the first to the last."""
+
+    chunks: int
+    first_step: int
+    last_step: int
+
+    def more(self, chunks: int, step: int) -> Missed:
+        """Return this and chunks of a later step."""
+        return Missed(self.chunks + chunks, self.first_step, step)
+
+
+@dataclass(frozen=True, slots=True)
 class Chunk:
     """Changes of one relation, encoded.
 
     payload: for "json" the text of one array of records, for "csv" lines; None for a chunk that only tells the step.
-    step: the stream holds all changes up to this step. dropped: how many chunks were lost before this one.
+    step: the stream holds all changes up to this step. missed: what was lost before this one.
     """
 
     payload: bytes | None
     snapshot: bool
     step: int | None
-    dropped: int = 0
+    missed: Missed | None = None
 
 
 class CircuitProcess(Protocol):

@@ -11,7 +11,7 @@ from typing import Any
 
 from penstock.services.circuits.caller import Caller
 from penstock.services.circuits.link import Channel, LinkClosed, RemoteError
-from penstock.services.circuits.process import Chunk, Failure, FormatSpec, Pushed, RequestFailed
+from penstock.services.circuits.process import Chunk, Failure, FormatSpec, Missed, Pushed, RequestFailed
 
 STOP_WAIT_S = 5.0
 _REPORT_WAIT_S = 2.0
@@ -75,8 +75,8 @@ class RemoteCircuit:
         arguments = {"relation": relation, **_spec(format), "snapshot": snapshot, "backpressure": backpressure}
         try:
             async with aclosing(self._caller.stream("subscribe", arguments)) as items:
-                async for (is_snapshot, step, dropped, empty), payload in items:
-                    yield Chunk(None if empty else payload, is_snapshot, step, dropped)
+                async for (is_snapshot, step, missed, empty), payload in items:
+                    yield Chunk(None if empty else payload, is_snapshot, step, missed and Missed(*missed))
         except RemoteError as error:
             raise _refusal(error) from error
         except LinkClosed:

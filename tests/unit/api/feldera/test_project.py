@@ -9,6 +9,7 @@ from penstock.api.feldera import lower, project, rules
 from penstock.api.feldera.errors import Refusal, refusal
 from penstock.api.feldera.kinds import face_of
 from penstock.kernel.circuits import Aim, CircuitState, ProgramState, StorageState
+from penstock.services.circuits.process import Chunk, Missed
 from penstock.services.circuits.record import Deployment, Fault, StatusChange
 from tests.unit.api.feldera.builders import AT, circuit, record
 
@@ -51,16 +52,18 @@ def test_a_token_can_be_read_back() -> None:
 
 
 def test_lines_of_an_egress_stream() -> None:
-    assert project.chunk_line(3, "json", b'[{"insert":1}]', snapshot=False, step=9) == (
+    assert project.chunk_line(3, "json", Chunk(b'[{"insert":1}]', False, 9)) == (
         b'{"sequence_number":3,"snapshot":false,"json_data":[{"insert":1}],"processed_steps":9}\r\n'
     )
-    assert project.chunk_line(0, "json", None, snapshot=False, step=None) == (
+    assert project.chunk_line(0, "json", Chunk(None, False, None)) == (
         b'{"sequence_number":0,"snapshot":false,"json_data":[]}\r\n'
     )
-    assert project.chunk_line(0, "csv", b'1,"a"\n', snapshot=True, step=None) == (
+    assert project.chunk_line(0, "csv", Chunk(b'1,"a"\n', True, None)) == (
         b'{"sequence_number":0,"snapshot":true,"text_data":"1,\\"a\\"\\n"}\r\n'
     )
-    assert b'"bin_data":"AQI="' in project.chunk_line(0, "parquet", b"\x01\x02", snapshot=False, step=None)
+    missed = Chunk(None, False, 9, Missed(3, 5, 7))
+    assert b'"missed":{"chunks":3,"first_step":5,"last_step":7},"json_data":[]' in project.chunk_line(0, "json", missed)
+    assert b'"bin_data":"AQI="' in project.chunk_line(0, "parquet", Chunk(b"\x01\x02", False, None))
 
 
 def test_an_unknown_code_of_a_circuit_is_a_400_that_names_it() -> None:

@@ -7,13 +7,16 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import pytest
 
 from penstock.connect.formats.json import JsonFormat
 from penstock.data.batch import Batch, Column
 from penstock.data.pool import Pool
 from penstock.data.types import BIGINT
 from penstock.ports.format import ColumnLayout, Encoded, Encoder, Layout
+from penstock.services.circuits import hub as hub_module
 from penstock.services.circuits.hub import MAX_QUEUED_CHUNKS, Follower, Hub, Item, OutputEndpoint
+from penstock.services.circuits.process import Missed
 
 ROOM = threading.Condition()
 
@@ -108,7 +111,32 @@ async def test_without_backpressure_whole_steps_are_dropped_and_counted() -> Non
     hub.publish(200, {"v": batch(200)})
 
     assert numbers(items[-1]) == [MAX_QUEUED_CHUNKS]
-    assert made.queue[-1].dropped == 5
+    assert made.queue[-1].missed == Missed(5, MAX_QUEUED_CHUNKS + 1, MAX_QUEUED_CHUNKS + 5)
+
+
+async def test_what_was_missed_is_told_even_if_nothing_comes_after_it() -> None:
+    hub = Hub()
+    made = follower(hub)
+    for step in range(1, MAX_QUEUED_CHUNKS + 6):
+        hub.publish(step, {"v": batch(step)})
+
+    items = await take(made, MAX_QUEUED_CHUNKS + 2)
+
+    assert items[-2].missed is None
+    assert items[-1] == Item(
+        None, False, MAX_QUEUED_CHUNKS + 5, Missed(5, MAX_QUEUED_CHUNKS + 1, MAX_QUEUED_CHUNKS + 5)
+    )
+
+
+async def test_what_waits_for_a_follower_is_bounded_in_bytes_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub_module, "MAX_QUEUED_BYTES", 60)
+    hub = Hub()
+    slow, patient = follower(hub), follower(hub, backpressure=True)
+    waits = [hub.publish(step, {"v": batch(step)}) for step in range(1, 20)]
+
+    assert sum(len(item.payload or b"") for item in slow.queue) < 60 + len(slow.queue[0].payload or b"")
+    assert [] in waits
+    assert waits[-1] == [patient]
 
 
 async def test_with_backpressure_a_full_follower_has_to_be_waited_for() -> None:

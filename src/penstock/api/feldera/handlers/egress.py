@@ -51,7 +51,9 @@ async def _lines(first: Chunk | None, chunks: AsyncGenerator[Chunk, None], forma
     async with aclosing(chunks):
         number, chunk = 0, first
         while chunk is not None:
-            yield project.chunk_line(number, format, chunk.payload, snapshot=chunk.snapshot, step=chunk.step)
+            if chunk.missed is not None:
+                number += chunk.missed.chunks  # as if they had been sent: the gap is what readers of numbers look for
+            yield project.chunk_line(number, format, chunk)
             number, chunk = number + 1, await anext(chunks, None)
 
 

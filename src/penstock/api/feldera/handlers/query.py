@@ -8,13 +8,12 @@ from starlette.responses import Response
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from penstock.api.feldera.auth import SOCKET_PROTOCOL
-from penstock.api.feldera.errors import Refusal, error_body, refusal, refuse
+from penstock.api.feldera.errors import error_body, refusal, refuse, reply_to
 from penstock.api.feldera.handlers.found import found
 from penstock.api.shared.bodies import decode_json
 from penstock.api.shared.call import Call
-from penstock.api.shared.dialect import Reply
 from penstock.api.shared.streams import stream
-from penstock.kernel.errors import PenstockError
+from penstock.kernel.errors import Invalid, PenstockError
 from penstock.services.circuits.process import RequestFailed
 
 __all__ = ["query", "query_socket"]
@@ -27,6 +26,8 @@ _MEDIA_TYPES: Final = {
     "hash": "text/plain",
 }
 _TEXTUAL: Final = ("text", "json", "hash")
+_FAILED: Final = 1011
+"""Why a socket is closed: something went wrong (RFC 6455 §7.4.1)."""
 
 
 async def query(call: Call) -> Response:
@@ -43,25 +44,38 @@ async def query(call: Call) -> Response:
 
 
 async def query_socket(call: Call) -> None:
-    """Run the query that the first message describes, send what it yields, close."""
+    """Run the query that each message describes and send what it yields; an empty message ends each answer.
+
+    Answers of the format `text` and `hash` are one message. A query that fails is answered with the error and ends the
+    socket, as the product's does.
+    """
     socket = call.socket
     offered = socket.headers.get("sec-websocket-protocol", "")
     await socket.accept(SOCKET_PROTOCOL if SOCKET_PROTOCOL in offered else None)
     try:
-        circuit = found(call)
-        sql, format = _asked(await _message(socket))
-        async with aclosing(call.services.circuits.query(circuit, sql, format)) as pieces:
-            async for piece in pieces:
-                if format in _TEXTUAL:
-                    await socket.send_text(piece.decode())
-                else:
-                    await socket.send_bytes(piece)
+        found(call)
+        while True:
+            sql, format = _asked(await _message(socket))
+            await _send_answer(socket, call.services.circuits.query(found(call), sql, format), format)
     except RequestFailed as error:
-        await socket.send_json(error_body(refusal(error.code, error.message, error.details), Reply(400, error.code)))
+        shown = refusal(error.code, error.message, error.details)
+        await socket.send_json(error_body(shown, reply_to(shown)))
     except PenstockError as error:
-        code = type(error).__name__ if isinstance(error, Refusal) else "AdHocQueryError"
-        await socket.send_json(error_body(error, Reply(400, code)))
-    await socket.close(1000)
+        await socket.send_json(error_body(error, reply_to(error)))
+    await socket.close(_FAILED)
+
+
+async def _send_answer(socket: WebSocket, answer: AsyncGenerator[bytes, None], format: str) -> None:
+    async with aclosing(answer) as pieces:
+        if format in ("text", "hash"):
+            await socket.send_text(b"".join([piece async for piece in pieces]).decode())
+        elif format == "json":
+            async for piece in pieces:
+                await socket.send_text(piece.decode())
+        else:
+            async for piece in pieces:
+                await socket.send_bytes(piece)
+    await (socket.send_text("") if format in _TEXTUAL else socket.send_bytes(b""))
 
 
 async def _all(first: bytes, pieces: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
@@ -81,7 +95,10 @@ async def _message(socket: WebSocket) -> bytes:
 
 
 def _asked(message: bytes) -> tuple[str, str]:
-    document = decode_json(message)
+    try:
+        document = decode_json(message)
+    except Invalid as error:
+        refuse("AdHocQueryError", error.message)
     if not isinstance(document, dict) or not isinstance(document.get("sql"), str):
         refuse("AdHocQueryError", "the message must be a JSON object with a string 'sql'")
     return document["sql"], _format(document.get("format", "text"))
