@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from penstock.sql.plan.expr import Span
+
+_LEAST_GUESSED = 4
+_LIKENESS = 0.75
+"""Shorter names, and less like ones, are not guessed at: everything is like `a`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +40,18 @@ class NotSupported(SqlError):
     def __init__(self, feature: str, span: Span | None) -> None:
         super().__init__(f"Not yet implemented: {feature}", span, "Not yet implemented")
         self.feature = feature
+
+
+def did_you_mean(name: str, candidates: Iterable[str]) -> str:
+    """Return the end of a message that a name is not found: the most alike of those that are there, or nothing.
+
+    Source: the form in which Calcite's validator offers a name of another case.
+    """
+    known = sorted(set(candidates))
+    near = [k for k in known if k.lower() == name.lower()]
+    if not near and len(name) >= _LEAST_GUESSED:
+        near = difflib.get_close_matches(name, known, 1, _LIKENESS)
+    return f"; did you mean '{near[0]}'?" if near else ""
 
 
 def snippet(text: str, span: Span) -> str:

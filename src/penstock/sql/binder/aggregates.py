@@ -108,6 +108,10 @@ class Calls:
             raise SqlError(f"Cannot specify IGNORE NULLS or RESPECT NULLS following '{apply.name}'", apply.span)
         if apply.star:
             return (), BIGINT
+        if not apply.args:
+            raise SqlError(
+                f"Invalid number of arguments to function '{apply.name}'. Was expecting at least 1 argument", apply.span
+            )
         args = binder.arguments(apply)
         try:
             signature = resolve_aggregate(name, [a.type for a in args], apply.distinct)

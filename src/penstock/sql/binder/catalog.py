@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from penstock.data.types import Schema, SqlType
-from penstock.sql.diagnostics import SqlError
+from penstock.sql.diagnostics import SqlError, did_you_mean
 from penstock.sql.parser.ast import CreateFunction, Name
 from penstock.sql.plan.expr import Span
 from penstock.sql.plan.nodes import Index, Node, Relation, Scan, ViewScan
@@ -63,7 +63,8 @@ class Catalog:
             elif key in self.failed:
                 raise Blamed(key)
             else:
-                raise SqlError(f"Object '{key}' not found", name.span)
+                hint = did_you_mean(key, (*self.tables, *self.views))
+                raise SqlError(f"Object '{key}' not found{hint}", name.span)
         node = self._scans[key]
         return node, node.schema
 

@@ -19,8 +19,8 @@ from penstock.sql.binder.routines import bind_declared
 from penstock.sql.binder.shape import project_as
 from penstock.sql.binder.slots import PARAMETER, Slots, SubquerySlot
 from penstock.sql.binder.types import cast_target
-from penstock.sql.diagnostics import NotSupported, SqlError
-from penstock.sql.functions.coercion import comparable, describe, least_restrictive
+from penstock.sql.diagnostics import NotSupported, SqlError, did_you_mean
+from penstock.sql.functions.coercion import comparable, describe, least_restrictive, mismatch
 from penstock.sql.functions.registry import FUNCTIONS, TypeMismatch
 from penstock.sql.functions.variant_lambdas import LABELS
 from penstock.sql.parser.ast import (
@@ -39,6 +39,9 @@ from penstock.sql.parser.ast import (
 )
 from penstock.sql.plan.expr import Call, Case, Cast, ColumnRef, Expr, Lambda, Literal, Span
 from penstock.sql.plan.nodes import Node
+
+TAKE_LAMBDA = frozenset(("TRANSFORM", "ARRAY_EXISTS", *LABELS))
+"""Functions with a lambda among their arguments; no other one takes one."""
 
 BindQuery = Callable[[Query, Frame], tuple[Node, list[str]]]
 BOOLEAN_NULL = SqlType(Kind.BOOLEAN, True)
@@ -114,9 +117,12 @@ class Expressions:
             return self._fields(found[0], parts[found[1] :], identifier.span)
         if head.text in self.aliases and head.text not in self.busy:
             return self._fields(self._alias(head), parts[1:], identifier.span)
+        known = self.scope.reachable()
         if len(parts) > 1:
-            raise SqlError(f"Table '{head.text}' not found", head.span)
-        raise SqlError(f"Column '{head.text}' not found in any table", head.span)
+            hint = did_you_mean(head.text, (c.table for c in known if c.table is not None))
+            raise SqlError(f"Table '{head.text}' not found{hint}", head.span)
+        hint = did_you_mean(head.text, (c.name for c in known))
+        raise SqlError(f"Column '{head.text}' not found in any table{hint}", head.span)
 
     def _alias(self, name: Name) -> Expr:
         self.busy.add(name.text)
@@ -182,6 +188,8 @@ class Expressions:
             if name.lower() in self.catalog.failed:
                 raise Blamed(name.lower())
             raise SqlError(f"No match found for function signature {name.lower()}({_families(args)})", span)
+        if any(isinstance(a, Lambda) for a in args) != (name in TAKE_LAMBDA):
+            raise SqlError(str(mismatch(name, [a.type for a in args])), span)
         try:
             signature = function.resolve([a.type for a in args])
             if function.check is not None:

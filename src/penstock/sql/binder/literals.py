@@ -130,7 +130,7 @@ def _interval(text: str, qualifier: str, span: Span | None) -> Literal:
     kind = interval_type(qualifier, False)
     try:
         value = interval_value(text, qualifier.upper())
-    except ValueError:
+    except (ValueError, ArithmeticError):
         raise SqlError(f"Illegal interval literal format '{text}' for INTERVAL {qualifier}", span) from None
     return Literal(value, kind, span)
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from penstock.data.types import Schema
-from penstock.sql.diagnostics import SqlError
+from penstock.sql.diagnostics import SqlError, did_you_mean
 from penstock.sql.parser.ast import Name
 from penstock.sql.plan.expr import ColumnRef, Expr, Span
 
@@ -64,10 +64,16 @@ class Scope:
         """Return a column of a table that is in FROM."""
         found = [c.expr for c in self.columns if c.table == table and c.name == name.text]
         if not found:
-            raise SqlError(f"Column '{name.text}' not found in table '{table}'", name.span)
+            hint = did_you_mean(name.text, (c.name for c in self.columns if c.table == table))
+            raise SqlError(f"Column '{name.text}' not found in table '{table}'{hint}", name.span)
         if len(found) > 1:
             raise SqlError(f"Column '{name.text}' is ambiguous", name.span)
         return found[0]
+
+    def reachable(self) -> list[Visible]:
+        """Return the columns in FROM, and those of the queries around."""
+        outer = self.frame.outer
+        return self.columns if outer is None else [*self.columns, *outer.reachable()]
 
     def _around_has_table(self, table: str) -> bool:
         outer = self.frame.outer

@@ -305,8 +305,10 @@ class Sources:
 
     def _windowed(self, item: TableFunction) -> tuple[Node, Scope]:
         name = item.function.upper()
-        if name not in ("TUMBLE", "HOP") or item.input is None:
+        if name not in ("TUMBLE", "HOP"):
             raise NotSupported(f"table function {name}", item.span)
+        if item.input is None:
+            raise SqlError(f"Function '{name}' needs a table: {name}(TABLE t, DESCRIPTOR(column), ...)", item.span)
         node, scope = self.bind(item.input)
         binder = self.expressions(scope)
         if len(item.descriptor) != 1:

@@ -6,19 +6,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from penstock.data.types import SIGNED, STRINGS, VARIANT, Field, Kind, SqlType
-from penstock.sql.binder.aggregates import AGGREGATES, OFFSETS, RANKS
-from penstock.sql.binder.catalog import Catalog, Function, Recursive
+from penstock.sql.binder.catalog import Catalog, Recursive
 from penstock.sql.binder.coerce import alike, exactly
 from penstock.sql.binder.connectors import Properties, bind_properties
+from penstock.sql.binder.definitions import define_function, define_type
 from penstock.sql.binder.expressions import Expressions, castable
-from penstock.sql.binder.names import Frame, Scope, Visible
+from penstock.sql.binder.names import Frame, Scope
 from penstock.sql.binder.queries import Queries
 from penstock.sql.binder.shape import project_as, relabel
 from penstock.sql.binder.slots import Slots
 from penstock.sql.binder.types import bind_type
 from penstock.sql.diagnostics import NotSupported, SqlError
 from penstock.sql.functions.coercion import describe
-from penstock.sql.functions.registry import FUNCTIONS
 from penstock.sql.parser.ast import (
     Apply,
     ColumnDefinition,
@@ -34,12 +33,11 @@ from penstock.sql.parser.ast import (
     SetOption,
     Statement,
 )
-from penstock.sql.plan.expr import ColumnRef, Expr, Literal, Span
+from penstock.sql.plan.expr import Call, Expr, Literal, Span
 from penstock.sql.plan.nodes import Index, Node, Relation, TableColumn, ViewScan
+from penstock.sql.plan.walk import parts
 
 ERROR_VIEW = "error_view"
-PREDEFINED = frozenset((*FUNCTIONS, *AGGREGATES, *RANKS, *OFFSETS))
-"""Functions of the dialect, whose names a program cannot give to its own."""
 _WITHOUT_METADATA = ("datagen", "nexmark", "http_input", "file_input", "url_input")
 _DURATIONS = (Kind.DATE, Kind.TIME, Kind.TIMESTAMP, Kind.TIMESTAMP_TZ)
 
@@ -66,9 +64,9 @@ def bind_statement(statement: Statement, catalog: Catalog) -> None:
         case CreateView():
             _view(statement, catalog)
         case CreateType():
-            _type(statement, catalog)
+            define_type(statement, catalog)
         case CreateFunction():
-            _function(statement, catalog)
+            define_function(statement, catalog)
         case DeclareRecursive():
             _declare(statement, catalog)
         case CreateIndex():
@@ -124,6 +122,11 @@ def _table(statement: CreateTable, catalog: Catalog) -> None:
 def _column(definition: ColumnDefinition, kind: SqlType, catalog: Catalog, properties: Properties) -> TableColumn:
     default = None if definition.default is None else _constant(definition.default, catalog, _metadata(properties))
     if default is not None:
+        if any(isinstance(part, Call) and part.name == "NOW" for part in parts(default)):
+            raise SqlError(
+                f"The DEFAULT value of column '{definition.name.text}' is not deterministic: it calls NOW()",
+                definition.name.span,
+            )
         if not castable(default.type, kind):
             raise SqlError(
                 f"Cast function cannot convert value of type {describe(default.type)} to type {describe(kind)}",
@@ -215,9 +218,18 @@ def _foreign_keys(statement: CreateTable, fields: Sequence[Field], catalog: Cata
         other = catalog.tables.get(key.table.text)
         if other is None:
             continue
-        for name in key.referred:
-            if not any(f.name == name.text for f in other.schema):
+        for at, name in enumerate(key.referred):
+            referred = next((f for f in other.schema if f.name == name.text), None)
+            if referred is None:
                 raise SqlError(f"Column '{name.text}' not found in table '{other.name}'", name.span)
+            own = next((f for f in fields if at < len(key.columns) and f.name == key.columns[at].text), None)
+            if own is not None and own.type.kind is not referred.type.kind:
+                raise SqlError(
+                    f"FOREIGN KEY column '{own.name}' has type {describe(own.type)}, but column '{referred.name}' of "
+                    f"table '{other.name}' has type {describe(referred.type)}",
+                    key.columns[at].span,
+                    "Type mismatch",
+                )
 
 
 # ----------------------------------------------------------------------------------------------------------- views
@@ -340,47 +352,6 @@ def _emit_final(properties: Properties, schema: Sequence[Field]) -> int | None:
 
 
 # ------------------------------------------------------------------------------------------------------------ rest
-
-
-def _type(statement: CreateType, catalog: Catalog) -> None:
-    name = statement.name.text
-    if name in catalog.types:
-        raise SqlError(f"Type '{name}' is already defined", statement.name.span, "Duplicate declaration")
-    if statement.alias_of is not None:
-        catalog.types[name] = bind_type(statement.alias_of, catalog, True)
-        return
-    fields: list[Field] = []
-    for field_name, written in statement.fields:
-        if any(f.name == field_name.text for f in fields):
-            raise SqlError(
-                f"Column with name '{field_name.text}' already defined", field_name.span, "Duplicate declaration"
-            )
-        fields.append(Field(field_name.text, bind_type(written, catalog, True)))
-    catalog.types[name] = SqlType(Kind.STRUCT, True, fields=tuple(fields), name=name)
-
-
-def _function(statement: CreateFunction, catalog: Catalog) -> None:
-    name = statement.name.text
-    if name.lower() in catalog.functions:
-        raise SqlError(f"Function '{name}' is already defined", statement.name.span, "Duplicate declaration")
-    if name.upper() in PREDEFINED:
-        raise SqlError(
-            f"A function named '{name}' is already predefined, please choose a different name", statement.name.span
-        )
-    parameters = tuple([(n, bind_type(t, catalog, True)) for n, t in statement.parameters])
-    result = bind_type(statement.returns, catalog, True)
-    function = Function(statement, parameters, result)
-    if statement.body is not None:
-        columns = [Visible(None, n.text, ColumnRef(i, t)) for i, (n, t) in enumerate(parameters)]
-        binder = Expressions(catalog, Scope(columns, Frame()), Slots(), Queries(catalog).bind, inlining=(name.lower(),))
-        body = binder.bind(statement.body)
-        if not castable(body.type, result):
-            raise SqlError(
-                f"Function '{name}' should return {describe(result)} but returns {describe(body.type)}",
-                statement.span,
-                "Type mismatch",
-            )
-    catalog.functions[name.lower()] = function
 
 
 def _index(statement: CreateIndex, catalog: Catalog) -> None:

@@ -50,6 +50,7 @@ def convert_timezone(source: str, target: str, moment: dt.datetime) -> dt.dateti
 
 
 def _resolve_at(types: Sequence[SqlType]) -> Signature:
+    expect_count("AT TIME ZONE", types, 2)
     moment, zone = types
     if zone.kind not in (*STRINGS, Kind.NULL) or moment.kind not in (Kind.TIMESTAMP, Kind.TIMESTAMP_TZ, Kind.NULL):
         raise mismatch("AT TIME ZONE", types)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from penstock.sql.diagnostics import NotSupported
+from penstock.sql.diagnostics import NotSupported, SqlError
 from penstock.sql.parser import expressions, windows
 from penstock.sql.parser.ast import (
     Apply,
@@ -93,7 +93,10 @@ def _with_unit(name: str, arguments: tuple[Expression, ...]) -> tuple[Expression
     index = 0 if name in UNIT_FIRST else len(arguments) - 1
     if index < 0 or not arguments:
         return arguments
-    unit = _unit_of(arguments[index])
+    written = arguments[index]
+    unit = _unit_of(written)
+    if unit is None and isinstance(written, Identifier) and len(arguments) > 1:
+        raise SqlError(f"'{written.parts[-1].text}' is not a valid time frame", written.span)
     return arguments if unit is None else (*arguments[:index], unit, *arguments[index + 1 :])
 
 

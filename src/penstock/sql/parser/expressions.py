@@ -167,6 +167,8 @@ def _named(c: Cursor) -> Expression:
     if following == "(" and (start.kind == "quoted" or start.key not in RESERVED or start.key in CALLABLE):
         c.advance()
         return calls.call(c, start, start.text.upper())
+    if start.kind == "word" and start.key in RESERVED:
+        c.fail("an expression")
     parts = [c.name()]
     while c.key == ".":
         c.advance()

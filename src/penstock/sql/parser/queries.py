@@ -54,6 +54,9 @@ def query(c: Cursor) -> Query:
         items = [_with_item(c, recursive)]
         while c.accept(","):
             items.append(_with_item(c, recursive))
+        for at, item in enumerate(items):
+            if any(item.name.text == other.name.text for other in items[:at]):
+                raise SqlError(f"Duplicate relation name '{item.name.text}' in WITH clause", item.name.span)
         withs = tuple(items)
     found = _finish(c, _set_operations(c, _term(c), start, 0), withs, start)
     c.leave()

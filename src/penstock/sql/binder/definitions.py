@@ -1,0 +1,66 @@
+"""What a program adds to the dialect: types and functions."""
+
+from __future__ import annotations
+
+from penstock.data.types import Field, Kind, SqlType
+from penstock.sql.binder.aggregates import AGGREGATES, OFFSETS, RANKS
+from penstock.sql.binder.catalog import Catalog, Function
+from penstock.sql.binder.expressions import Expressions, castable
+from penstock.sql.binder.names import Frame, Scope, Visible
+from penstock.sql.binder.queries import Queries
+from penstock.sql.binder.slots import Slots
+from penstock.sql.binder.types import bind_type
+from penstock.sql.diagnostics import SqlError
+from penstock.sql.functions.coercion import describe
+from penstock.sql.functions.registry import FUNCTIONS
+from penstock.sql.parser.ast import CreateFunction, CreateType
+from penstock.sql.plan.expr import ColumnRef
+
+PREDEFINED = frozenset((*FUNCTIONS, *AGGREGATES, *RANKS, *OFFSETS))
+"""Functions of the dialect, whose names a program cannot give to its own."""
+
+
+def define_type(statement: CreateType, catalog: Catalog) -> None:
+    """Add a type: a name for another one, or rows with named fields."""
+    name = statement.name.text
+    if name in catalog.types:
+        raise SqlError(f"Type '{name}' is already defined", statement.name.span, "Duplicate declaration")
+    if statement.alias_of is not None:
+        catalog.types[name] = bind_type(statement.alias_of, catalog, True)
+        return
+    fields: list[Field] = []
+    for field_name, written in statement.fields:
+        if any(f.name == field_name.text for f in fields):
+            raise SqlError(
+                f"Column with name '{field_name.text}' already defined", field_name.span, "Duplicate declaration"
+            )
+        fields.append(Field(field_name.text, bind_type(written, catalog, True)))
+    catalog.types[name] = SqlType(Kind.STRUCT, True, fields=tuple(fields), name=name)
+
+
+def define_function(statement: CreateFunction, catalog: Catalog) -> None:
+    """Add a function, after a look at its body."""
+    name = statement.name.text
+    if name.lower() in catalog.functions:
+        raise SqlError(f"Function '{name}' is already defined", statement.name.span, "Duplicate declaration")
+    if name.upper() in PREDEFINED:
+        raise SqlError(
+            f"A function named '{name}' is already predefined, please choose a different name", statement.name.span
+        )
+    for at, (parameter, _) in enumerate(statement.parameters):
+        if any(parameter.text == other.text for other, _ in statement.parameters[:at]):
+            raise SqlError(f"Parameter '{parameter.text}' is declared twice", parameter.span, "Duplicate declaration")
+    parameters = tuple([(n, bind_type(t, catalog, True)) for n, t in statement.parameters])
+    result = bind_type(statement.returns, catalog, True)
+    function = Function(statement, parameters, result)
+    if statement.body is not None:
+        columns = [Visible(None, n.text, ColumnRef(i, t)) for i, (n, t) in enumerate(parameters)]
+        binder = Expressions(catalog, Scope(columns, Frame()), Slots(), Queries(catalog).bind, inlining=(name.lower(),))
+        body = binder.bind(statement.body)
+        if not castable(body.type, result):
+            raise SqlError(
+                f"Function '{name}' should return {describe(result)} but returns {describe(body.type)}",
+                statement.span,
+                "Type mismatch",
+            )
+    catalog.functions[name.lower()] = function
