@@ -13,7 +13,8 @@ from penstock.connect.kafka import KafkaSink, KafkaSource
 from penstock.connect.nats import NatsSource
 from penstock.connect.nothing import EmptySource, NullSink
 from penstock.connect.objects import S3Objects
-from penstock.connect.postgres import PostgresSource
+from penstock.connect.postgres.query import PostgresSource
+from penstock.connect.postgres.sink import PostgresSink
 from penstock.connect.redis import RedisSink
 from penstock.connect.s3 import S3Source
 from penstock.connect.url import UrlSource
@@ -33,6 +34,6 @@ KIT = Kit.of(
         PostgresSource(),
         EmptySource(),
     ),
-    sinks=(FileSink(), KafkaSink(), RedisSink(), NullSink()),
+    sinks=(FileSink(), KafkaSink(), RedisSink(), PostgresSink(), NullSink()),
     objects=S3Objects(),
 )

@@ -46,9 +46,13 @@ async def output(circuit: RemoteCircuit) -> dict[str, Any]:
 
 
 async def until(circuit: RemoteCircuit, holds: Any) -> dict[str, Any]:
-    async with asyncio.timeout(30):
-        while not holds(found := await output(circuit)):  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
+    found: dict[str, Any] = {}
+    try:
+        async with asyncio.timeout(30):
+            while not holds(found := await output(circuit)):  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+    except TimeoutError:
+        raise AssertionError(f"the output is still {found}") from None
     return found
 
 

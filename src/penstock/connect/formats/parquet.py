@@ -10,13 +10,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from penstock.connect.formats.arrow_rows import arrow_changes
 from penstock.connect.formats.json_text import buffer_records
 from penstock.connect.formats.printing import sorted_changes
 from penstock.connect.formats.upserts import refuse_index
 from penstock.data.arrow import to_arrow
-from penstock.data.arrow_reading import from_arrow
-from penstock.data.batch import Batch, Column
-from penstock.data.changes import Changes
+from penstock.data.batch import Batch
 from penstock.data.pool import Pool
 from penstock.data.types import Field
 from penstock.ports.format import Encoded, Layout, Parsed, ParseError, option_names
@@ -75,25 +74,11 @@ class ParquetDecoder:
         done = 0
         try:
             for batch in pq.ParquetFile(pa.BufferReader(body)).iter_batches(_ROWS_PER_BATCH, use_threads=False):
-                parsed.batches.append(self._changes(batch))
+                parsed.batches.append(arrow_changes(batch, self._table, self._pool))
                 done += batch.num_rows
         except _UNREADABLE as error:
             parsed.errors.append(ParseError(f"invalid Parquet data: {error}", done + 1))
         return parsed
-
-    def _changes(self, batch: Any) -> Changes:
-        folded = {str(name).lower() for name in batch.schema.names}
-        columns: list[Column] = []
-        for layout in self._table.columns:
-            if layout.default is not None and layout.name.lower() not in folded:
-                word, is_null = layout.default
-                nulls = np.ones(batch.num_rows, np.bool_) if is_null else None
-                columns.append(Column(np.full(batch.num_rows, word, np.int64), nulls))
-            else:
-                columns += from_arrow(
-                    batch, (Field(layout.name, layout.type),), self._pool, carried=(0,) if layout.carried else ()
-                ).columns
-        return Changes(columns, np.ones(batch.num_rows, np.int64))
 
 
 class ParquetEncoder:

@@ -1,0 +1,1 @@
+"""PostgreSQL: a query's rows in, a table's changes in by logical replication, a view's changes out."""
