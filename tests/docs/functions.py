@@ -7,8 +7,9 @@ import types
 from collections.abc import Iterator
 from functools import cache
 
+from penstock.circuit.aggregates.accumulators import linear
 from penstock.circuit.aggregates.folds import FOLDS
-from penstock.circuit.aggregates.linear import linear
+from penstock.circuit.aggregates.rows import FIRSTS
 from penstock.data.pool import Pool
 from penstock.sql.functions import FAMILIES
 from penstock.sql.functions.aggregates import AGGREGATES, WINDOW_ONLY, resolve_aggregate, resolve_window
@@ -143,7 +144,7 @@ def _aggregates() -> str:
 
 def _kept_up(name: str, found: dict[int, list[Signature]]) -> dict[int, list[Signature]]:
     """Those signatures for which the circuit has a way to keep the aggregate up to date."""
-    if name in FOLDS or name in OF_GROUPING_SETS:
+    if name in FOLDS or name in FIRSTS or name in OF_GROUPING_SETS:
         return found
     kept = {count: [s for s in taken if _is_sum(name, s)] for count, taken in found.items()}
     return {count: taken for count, taken in kept.items() if taken}
@@ -151,7 +152,9 @@ def _kept_up(name: str, found: dict[int, list[Signature]]) -> dict[int, list[Sig
 
 def _cost(name: str, found: dict[int, list[Signature]]) -> str:
     sums = [_is_sum(name, s) for taken in found.values() for s in taken]
-    return "the change" if name in OF_GROUPING_SETS or all(sums) else "the group"
+    if name in OF_GROUPING_SETS or name in FIRSTS or all(sums):
+        return "the change"
+    return "the change for whole numbers, else the group" if any(sums) else "the group"
 
 
 def _is_sum(name: str, signature: Signature) -> bool:

@@ -3,6 +3,7 @@
 import pytest
 
 from penstock.circuit.aggregates.folds import FOLDS
+from penstock.circuit.aggregates.rows import FIRSTS
 from penstock.sql.functions.aggregates import AGGREGATES, WINDOW_ONLY
 from penstock.sql.functions.registry import FUNCTIONS
 from tests.docs import operators, settings
@@ -40,7 +41,7 @@ def test_every_function_has_words() -> None:
 def test_words_are_about_functions_that_exist() -> None:
     assert set(FUNCTION_WORDS) - set(FUNCTIONS) == set()
     assert set(AGGREGATE_WORDS) - set(AGGREGATES) == set()
-    assert set(FOLDS) - set(AGGREGATE_WORDS) == set()
+    assert {*FOLDS, *FIRSTS} - set(AGGREGATE_WORDS) == set()
     assert set(WINDOW_WORDS) == set(WINDOW_ONLY)
 
 

@@ -185,7 +185,11 @@ class Lowering:
         return self._forgets(at, self._lines.of(node))
 
     def _window(self, node: nodes.Window) -> int:
-        at = self._add(node.schema, Window(node, self._pool), self.node(node.input))
+        operator = Window(node, self._pool)
+        at = self._add(node.schema, operator, self.node(node.input))
+        line = of_expr(node.order[0].expr, self._lines.of(node.input), self._pool) if node.order else None
+        if line is not None and (behind := operator.behind()):
+            self.circuit.retentions.append((at, Retention(behind, line)))
         return self._forgets(at, self._key_lines(node.partition, node.input))
 
     # ------------------------------------------------------------------------------------------------------- time

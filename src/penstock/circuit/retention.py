@@ -9,8 +9,10 @@ from typing import Protocol
 import numpy as np
 
 from penstock.data.arrangement import Arrangement
-from penstock.data.forgetting import Place, Search, remove_keys, remove_records, remove_trees
+from penstock.data.batch import Words
+from penstock.data.forgetting import Place, Search, remove_keys, remove_records, remove_tree_rows
 from penstock.data.records import Records
+from penstock.data.sequences import Sequences
 from penstock.data.slots import Slots
 from penstock.sql.waterlines import Waterline
 
@@ -69,17 +71,38 @@ class Retention:
             forgetter.forget(bound, max(LEAST, 4 * fresh_rows))
 
 
+@dataclass(frozen=True, slots=True)
+class TreeOf:
+    """Rows in search trees of groups. root_at, left_at: words of a group's line and of a row's."""
+
+    rows: Records
+    root_at: int
+    left_at: int
+
+    def clear(self, groups: Records, ids: Words) -> None:
+        """Free all rows of some groups."""
+        remove_tree_rows(groups, ids, self.root_at, self.rows, self.left_at)
+
+
 class ForgetGroups:
     """Groups of an aggregation that lie below go with the rows that their calls keep.
 
     The values that DISTINCT has seen are not found by their group: they are looked through first, then the groups.
     """
 
-    def __init__(self, groups: Records, place: Place, seen: Sequence[Records], rows: Sequence[Arrangement]) -> None:
+    def __init__(
+        self,
+        groups: Records,
+        place: Place,
+        seen: Sequence[Records],
+        rows: Sequence[Arrangement],
+        trees: Sequence[TreeOf],
+    ) -> None:
         self._groups = groups
         self._place = place
         self._seen = tuple(seen)
         self._rows = tuple(rows)
+        self._trees = tuple(trees)
         self._search = Search(groups, place)
         self._phase = 0
         self._at = 0
@@ -97,6 +120,8 @@ class ForgetGroups:
             for rows in self._rows:
                 ids = rows.keys.find(np.ascontiguousarray(found.reshape(-1, 1)))
                 remove_keys(rows, ids[ids >= 0])
+            for tree in self._trees:
+                tree.clear(self._groups, found)
             remove_records(self._groups, found)
         if ended:
             self._phase = 0
@@ -118,23 +143,37 @@ class ForgetGroups:
 
 
 class ForgetTrees:
-    """Groups that lie below go with the rows in their search trees.
+    """Groups that lie below go with the rows in their search trees."""
 
-    root_at, left_at: words of a group's line and of a row's.
-    """
-
-    def __init__(self, groups: Records, place: Place, rows: Records, root_at: int, left_at: int) -> None:
+    def __init__(self, groups: Records, place: Place, tree: TreeOf) -> None:
         self._groups = groups
-        self._rows = rows
-        self._root_at = root_at
-        self._left_at = left_at
+        self._tree = tree
         self._search = Search(groups, place)
 
     def forget(self, bound: int, budget: int) -> None:
         """Look at the next groups."""
         found, _ = self._search.next(bound, budget)
         if len(found):
-            remove_trees(self._groups, found, self._root_at, self._rows, self._left_at)
+            self._tree.clear(self._groups, found)
+            remove_records(self._groups, found)
+
+
+class ForgetBehind:
+    """Rows in order (`data/sequences.py`) that nothing is read from any more go. rows: how many of those below the
+    bound are still read; distance: how far below it they still are; negative: that is no reason to keep any."""
+
+    def __init__(self, sequences: Sequences, rows: int, distance: int) -> None:
+        self._sequences = sequences
+        self._rows = rows
+        self._distance = distance
+        self._at = 0
+
+    def forget(self, bound: int, budget: int) -> None:
+        """Look at the next groups: fewer than records elsewhere, since each takes a path or two."""
+        count = len(self._sequences.groups.filled)
+        last = min(self._at + max(budget // 16, 1), count)
+        self._sequences.forget(bound, self._rows, self._distance, self._at, last, budget)
+        self._at = 0 if last >= count else last
 
 
 class ForgetLists:

@@ -118,11 +118,9 @@ def remove_records(records: Records, ids: Words) -> None:
     _remove(records.records, records.directory, records.meta, np.ascontiguousarray(ids))
 
 
-def remove_trees(groups: Records, ids: Words, root: int, rows: Records, left: int) -> None:
-    """Free groups and all rows in their search trees (`tree.py`). root, left: words of a group's and a row's line."""
-    ids = np.ascontiguousarray(ids)
-    _remove_trees(groups.records, ids, root, rows.records, rows.directory, rows.meta, left)
-    remove_records(groups, ids)
+def remove_tree_rows(groups: Records, ids: Words, root: int, rows: Records, left: int) -> None:
+    """Free all rows in the search trees (`tree.py`) of groups. root, left: words of a group's and a row's line."""
+    _remove_trees(groups.records, np.ascontiguousarray(ids), root, rows.records, rows.directory, rows.meta, left)
 
 
 def remove_keys(arrangement: Arrangement, ids: Words) -> None:

@@ -35,6 +35,7 @@ from penstock.sql.plan.nodes import (
     Unnest,
     ViewScan,
     Window,
+    WindowCall,
 )
 from penstock.sql.plan.recursion import declared
 from penstock.sql.plan.walk import children, exprs_of, parts
@@ -155,8 +156,10 @@ def through(node: Node, below: Sequence[Waterlines], pool: Pool) -> dict[int, Wa
         case UnionAll() | SetOperation():
             return _known({i: smallest([b.get(i) for b in below]) for i in range(len(node.schema))})
         case TopK() | Window():
-            parts = [e.index for e in node.partition if isinstance(e, ColumnRef)]
-            return {i: line for i, line in below[0].items() if i in parts}
+            found = {
+                e.index: below[0][e.index] for e in node.partition if isinstance(e, ColumnRef) and e.index in below[0]
+            }
+            return {**_in_order(node, below[0]), **found} if isinstance(node, Window) else found
         case Hop():
             return _windows(node, below[0], pool)
         case Join():
@@ -167,6 +170,37 @@ def through(node: Node, below: Sequence[Waterlines], pool: Pool) -> dict[int, Wa
 
 def _known(lines: Mapping[int, Waterline | None]) -> dict[int, Waterline]:
     return {i: line for i, line in lines.items() if line is not None}
+
+
+def _in_order(node: Window, lines: Waterlines) -> dict[int, Waterline]:
+    """The waterline of the first order key: a row's values change with rows at most so far ahead of it."""
+    key = node.order[0] if node.order else None
+    if key is None or key.descending or not isinstance(key.expr, ColumnRef) or key.expr.index not in lines:
+        return {}
+    if key.expr.type.nullable and key.nulls_first:  # a row without a key can come at any time, before all others
+        return {}
+    reaches = [_reach(call) for call in node.calls]
+    if any(r is None for r in reaches):
+        return {}
+    line, reach = lines[key.expr.index], max([r for r in reaches if r is not None], default=0)
+
+    def lower() -> int | None:
+        word = line()
+        return None if word is None else word - reach
+
+    return {key.expr.index: lower if reach else line}
+
+
+def _reach(call: WindowCall) -> int | None:
+    """How far ahead of a row, by the order key, a change can still change its value; None: without a bound."""
+    if call.name in ("LAG", "LEAD"):
+        offset = call.args[1].value if len(call.args) > 1 and isinstance(call.args[1], Literal) else 1
+        ahead = isinstance(offset, int) and (offset >= 0 if call.name == "LAG" else offset <= 0)
+        return 0 if ahead else None
+    frame = call.frame
+    if frame is None or (frame.end is not None and frame.end <= 0):
+        return 0
+    return frame.end if frame.unit == "range" else None
 
 
 def _windows(node: Hop, lines: Waterlines, pool: Pool) -> dict[int, Waterline]:

@@ -1,4 +1,4 @@
-"""Aggregates read from all rows of a group: what is neither a sum nor an extreme. Cost: the size of the touched groups.
+"""Aggregates read from all rows of a group or a frame: what is neither a sum nor the first of an order. Cost: all rows.
 
 A fold gets the rows of several groups, ordered by group, each distinct row once with its weight, and gives one
 value for each group.
@@ -91,13 +91,6 @@ def _first_of(rows: FoldRows, position: int) -> Column:
     return Column(words, nulls if nulls.any() else None)
 
 
-def _extreme(descending: bool) -> Fold:
-    def fold(rows: FoldRows, result: SqlType, order: Sequence[SortSpec]) -> Column:
-        return _first_of(rows.without_nulls([0]).sorted([(0, descending, False)]), 0)
-
-    return fold
-
-
 def _arg_extreme(descending: bool) -> Fold:
     """The first argument where the second is least or greatest; among equals the least or greatest first argument.
 
@@ -162,14 +155,6 @@ def _mode(rows: FoldRows, result: SqlType, order: Sequence[SortSpec]) -> Column:
 
 def _any(rows: FoldRows, result: SqlType, order: Sequence[SortSpec]) -> Column:
     return _first_of(rows.without_nulls([0]).sorted([]), 0)
-
-
-def _edge(last: bool) -> Fold:
-    def fold(rows: FoldRows, result: SqlType, order: Sequence[SortSpec]) -> Column:
-        specs = [(p, d != last, f != last) for p, d, f in order]
-        return _first_of(rows.sorted(specs), 0)
-
-    return fold
 
 
 Number = Fraction | float
@@ -268,10 +253,6 @@ def _regression(formula: Callable[[int, Number, Number, Number, Number, Number],
     return fold
 
 
-def _regression_count(rows: FoldRows, result: SqlType, order: Sequence[SortSpec]) -> Column:
-    return encode_values([sum(w for _, w in g) for g in _moments(rows, [0, 1])], result, rows.pool)
-
-
 def single_value(rows: FoldRows, result: SqlType, order: Sequence[SortSpec]) -> Column:
     """The value of a scalar sub-query: the only one of its group; more than one is a run-time failure."""
     totals: Counter[int] = Counter()
@@ -283,8 +264,6 @@ def single_value(rows: FoldRows, result: SqlType, order: Sequence[SortSpec]) -> 
 
 
 FOLDS: dict[str, Fold] = {
-    "MIN": _extreme(False),
-    "MAX": _extreme(True),
     "ARG_MIN": _arg_extreme(False),
     "ARG_MAX": _arg_extreme(True),
     "ARRAY_AGG": _array,
@@ -295,8 +274,6 @@ FOLDS: dict[str, Fold] = {
     "MODE": _mode,
     "SINGLE_VALUE": single_value,
     "ANY_VALUE": _any,
-    "FIRST_VALUE": _edge(False),
-    "LAST_VALUE": _edge(True),
     "STDDEV": _spread(True, True),
     "STDDEV_SAMP": _spread(True, True),
     "STDDEV_POP": _spread(False, True),
@@ -307,6 +284,5 @@ FOLDS: dict[str, Fold] = {
     "COVAR_SAMP": _regression(lambda n, mx, my, sxx, syy, sxy: sxy / (n - 1), 2),
     "REGR_SXX": _regression(lambda n, mx, my, sxx, syy, sxy: syy, 1),
     "REGR_SYY": _regression(lambda n, mx, my, sxx, syy, sxy: sxx, 1),
-    "REGR_COUNT": _regression_count,
 }
 """Folds by the aggregate's name. REGR_SXX(y, x) is of its second argument (SQL:2003, 10.9)."""

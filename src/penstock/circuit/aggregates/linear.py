@@ -7,7 +7,7 @@ exact over more rows than memory holds; the range is checked when the result is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -17,7 +17,7 @@ import numpy.typing as npt
 from penstock.data.batch import Column, Mask, Words
 from penstock.data.pool import Pool
 from penstock.data.rows import Rows
-from penstock.data.types import FLOATS, INTEGER_BITS, INTEGERS, INTERVALS, UNSIGNED, Kind, SqlType
+from penstock.data.types import INTEGER_BITS, INTEGERS, INTERVALS, UNSIGNED, Kind, SqlType
 from penstock.data.values import encode_values
 from penstock.sql.functions.coercion import describe
 from penstock.sql.functions.registry import EvaluationError
@@ -243,28 +243,3 @@ class FloatSum(Accumulator):
         value[np.isnan(value)] = np.nan
         value = np.where(nulls, 0.0, value) + 0.0
         return Column(value.view(np.int64), nulls if nulls.any() else None)
-
-
-def linear(name: str, arguments: Sequence[SqlType], result: SqlType, pool: Pool) -> Accumulator | None:
-    """Return the accumulator of an aggregate, or None when the aggregate is not a sum."""
-    simple: dict[str, Callable[[], Accumulator]] = {
-        "COUNT": Count,
-        "COUNTIF": CountIf,
-        "BOOL_AND": lambda: Bool(False),
-        "LOGICAL_AND": lambda: Bool(False),
-        "EVERY": lambda: Bool(False),
-        "BOOL_OR": lambda: Bool(True),
-        "LOGICAL_OR": lambda: Bool(True),
-        "SOME": lambda: Bool(True),
-    }
-    if name in simple:
-        return simple[name]()
-    if name in ("SUM", "AVG"):
-        argument = arguments[0]
-        if argument.kind in FLOATS:
-            return FloatSum(result, name == "AVG")
-        if argument.kind in INTEGERS or argument.kind is Kind.DECIMAL or argument.kind in INTERVALS:
-            if result.kind in FLOATS:
-                return None
-            return Sum(argument, result, pool) if name == "SUM" else Average(argument, result, pool)
-    return None

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from penstock.circuit.aggregates.calls import AggregateState
+from penstock.circuit.aggregates.state import AggregateState
 from penstock.circuit.operator import Stateful
 from penstock.data.batch import Batch, Column, Mask, Words
 from penstock.data.collecting import Coded, coded

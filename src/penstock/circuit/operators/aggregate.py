@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from penstock.circuit.aggregates.calls import AggregateState, build_states
+from penstock.circuit.aggregates.calls import build_states
+from penstock.circuit.aggregates.state import AggregateState
 from penstock.circuit.operator import Delta, Operator, State, Stateful, batch_of
 from penstock.circuit.retention import ForgetGroups, Forgetter
 from penstock.data.batch import Batch, Column, Words
@@ -176,7 +177,8 @@ class Aggregate(Operator):
     def forgetters(self, column: int) -> list[Forgetter]:
         seen = [records for call in self._calls for records in call.seen()]
         rows = [rows for call in self._calls for rows in call.rows()]
-        return [ForgetGroups(self._groups, place_in(self._key_layout, column, 1), seen, rows)]
+        trees = [tree for call in self._calls for tree in call.trees(self._groups)]
+        return [ForgetGroups(self._groups, place_in(self._key_layout, column, 1), seen, rows, trees)]
 
     def coded(self) -> list[Coded]:
         words = [

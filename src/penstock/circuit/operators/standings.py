@@ -13,7 +13,7 @@ import numpy as np
 
 from penstock.circuit.operator import Delta, Operator, Stateful, batch_of
 from penstock.circuit.operators.ordering import OrderWords
-from penstock.circuit.retention import Forgetter, ForgetTrees
+from penstock.circuit.retention import Forgetter, ForgetTrees, TreeOf
 from penstock.data.batch import Batch, Column, Words
 from penstock.data.collecting import Coded, coded
 from penstock.data.forgetting import place_in
@@ -212,7 +212,7 @@ class Standings(Operator):
     def forgetters(self, column: int) -> list[Forgetter]:
         left = 1 + self._rows.width + self._order.width + 1
         place = place_in(self._key_layout, column, 1)
-        return [ForgetTrees(self._groups, place, self._rows, 1 + self._groups.width + _ROOT, left)]
+        return [ForgetTrees(self._groups, place, TreeOf(self._rows, 1 + self._groups.width + _ROOT, left))]
 
     def coded(self) -> list[Coded]:
         key, row = self._key_layout, self._layout

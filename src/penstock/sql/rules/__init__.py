@@ -12,6 +12,7 @@ from penstock.sql.plan.nodes import Node, Program
 from penstock.sql.rules.detect_topk import detect_topk
 from penstock.sql.rules.factor_conditions import factor_conditions
 from penstock.sql.rules.fold_constants import fold_constants
+from penstock.sql.rules.join_whole_partitions import join_whole_partitions
 from penstock.sql.rules.merge_projects import merge_projects
 from penstock.sql.rules.order_joins import order_joins
 from penstock.sql.rules.prune_columns import prune_columns
@@ -28,6 +29,7 @@ RULES: tuple[Rule, ...] = (
     push_filters,
     order_joins,
     detect_topk,
+    join_whole_partitions,
     prune_columns,
     merge_projects,
     remove_trivial,

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from penstock.circuit.operators.sliding import float_sums
 from penstock.circuit.operators.window import Window
 from penstock.data.pool import Pool
 from penstock.data.types import BOOLEAN, Field
@@ -197,3 +201,29 @@ def test_without_an_order_the_frame_is_the_partition(steps: list[Delta]) -> None
 def test_what_has_no_rule_is_refused_when_the_circuit_is_built(call: WindowCall) -> None:
     with pytest.raises(NotSupported, match="Not yet implemented"):
         Window(nodes.Window(nodes.Scan("t", ROW), (P,), (), (call,), (*ROW, Field("w", INT))), Pool())
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.floats(allow_nan=False, allow_infinity=False), st.sampled_from([1e300, -1e300, 5e-324, 1e17, 0.1])
+        ),
+        max_size=12,
+    )
+)
+@settings(max_examples=200, deadline=None)
+def test_sums_of_frames_of_doubles_are_exact_and_rounded_once(values: list[float]) -> None:
+    n = len(values)
+    spans = [(low, high) for low in range(n + 1) for high in range(low, n + 1)]
+    low, high = np.array(spans, np.int64).T
+    expected = []
+    for a, b in spans:
+        exact = sum(map(Fraction, values[a:b]), Fraction(0))
+        try:
+            expected.append(float(exact))
+        except OverflowError:
+            expected.append(math.inf if exact > 0 else -math.inf)
+
+    found = float_sums(np.array(values, np.float64), low, high)
+
+    assert expected == found.tolist()

@@ -1,0 +1,475 @@
+"""The kernels of `sequences.py`: what is done to one record after the other.
+
+Arguments that they share: groups and root_at, the groups' records and the word of a tree's root there; records, those
+of the rows; order and link, where their order words and their nodes begin; count, how many words are summed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from penstock.data.comparing import UNSIGNED
+from penstock.data.kernels import compiled
+from penstock.data.records import add, find, remove
+from penstock.data.summed_tree import (
+    LINKS,
+    add_to,
+    at_sum,
+    before,
+    compare_order,
+    delete,
+    first_from,
+    following,
+    insert,
+)
+
+NODES, OLD, NEW, SUMS = 0, 1, 2, 3
+"""Summed words of a node: 1; the row's weight before and after the step, 0 where it is negative; then the user's."""
+
+WEIGHT, GROUP, MARK, LINK = 0, 1, 2, 3
+"""Payload of a row after its order words: weight, its group's record, place in the step's list + 1, then the node."""
+
+_STRIDE = 8
+"""Nodes that a cursor goes over one by one before it looks for its place from the root."""
+
+FAR = 2**62
+"""A distance that stands for "unbounded"."""
+
+
+@compiled(
+    "int64(int64[:, ::1], int64, int64[:, ::1], int32[::1], int64[::1], int64[:, ::1], int64, int64[::1], int64[::1],"
+    " int64[::1], int64, int64[::1], int64[::1], int64, int64, uint8[::1], int64[:, ::1], int64[::1], int64[::1])"
+)
+def enter(
+    groups: Any,
+    root_at: int,
+    records: Any,
+    directory: Any,
+    meta: Any,
+    lines: Any,
+    width: int,
+    hashes: Any,
+    ids: Any,
+    weights: Any,
+    count: int,
+    modes: Any,
+    signs: Any,
+    columns: int,
+    nulls: int,
+    heap: Any,
+    entries: Any,
+    changed: Any,
+    source: Any,
+) -> int:  # pragma: no cover - compiled
+    """Find or add each row; list those found, each once, with the line that it came in. Returns their number."""
+    order = 1 + width
+    own = order + len(signs)
+    link = own + LINK
+    n = 0
+    for r in range(len(weights)):
+        i = find(records, directory, meta, lines, r, width, hashes[r])
+        if i < 0:
+            i = add(records, directory, meta, lines, r, width, hashes[r])
+            for j in range(len(signs)):
+                records[i, order + j] = lines[r, width + j]
+            g = ids[r]
+            records[i, own + GROUP] = g
+            records[i, link + LINKS + NODES] = 1
+            groups[g, root_at] = insert(
+                records, groups[g, root_at], i, link, count, 1, order, modes, signs, columns, nulls, heap, entries
+            )
+        if records[i, own + MARK] == 0:
+            changed[n] = i
+            source[n] = r
+            n += 1
+            records[i, own + MARK] = n
+        records[i, own + WEIGHT] += weights[r]
+    for k in range(n):
+        i = changed[k]
+        records[i, own + MARK] = 0
+        weight = max(records[i, own + WEIGHT], 0)
+        difference = weight - records[i, link + LINKS + NEW]
+        if difference != 0:
+            add_to(records, i, link, count, NEW, difference)
+    return n
+
+
+@compiled(inline=True)
+def _shifted(word: Any, distance: Any, mode: Any) -> Any:  # pragma: no cover - compiled
+    """Return word + distance, the nearest word there is where that is none."""
+    moved = np.int64(word + distance)
+    if mode == UNSIGNED:
+        if distance < 0 and np.uint64(moved) > np.uint64(word):
+            return np.int64(0)
+        if distance > 0 and np.uint64(moved) < np.uint64(word):
+            return np.int64(-1)
+        return moved
+    if distance < 0 and moved > word:
+        return np.int64(-(2**63))
+    if distance > 0 and moved < word:
+        return np.int64(2**63 - 1)
+    return moved
+
+
+@compiled("void(int64[:, ::1], int64, int64, int64, int64[::1], int64[::1], int64[::1])")
+def _aim(
+    records: Any, x: Any, order: Any, distance: Any, modes: Any, signs: Any, words: Any
+) -> None:  # pragma: no cover - compiled
+    """Write the order words that stand `distance` behind those of x; a null key stays where it is."""
+    last = len(signs) - 1
+    for j in range(len(signs)):
+        words[j] = records[x, order + j]
+    if distance != 0 and (last == 0 or words[0] == 0):
+        words[last] = _shifted(words[last], signs[last] * distance, modes[last])
+
+
+@compiled(
+    "void(int64[:, ::1], int64, int64[:, ::1], int64, int64, int64, int64[::1], boolean, int64, int64, int64[::1],"
+    " int64[::1], uint8[::1], int64[:, ::1], int64[::1], int64[::1])"
+)
+def around(
+    groups: Any,
+    root_at: int,
+    records: Any,
+    order: int,
+    link: int,
+    count: int,
+    ids: Any,
+    in_rows: bool,
+    start: int,
+    end: int,
+    modes: Any,
+    signs: Any,
+    heap: Any,
+    entries: Any,
+    first: Any,
+    last: Any,
+) -> None:  # pragma: no cover - compiled
+    """Write the positions among the nodes of the first and the last node of the stretch around each record."""
+    sums = np.empty(count, np.int64)
+    words = np.empty(len(signs), np.int64)
+    own = link + LINKS
+    for k in range(len(ids)):
+        x = ids[k]
+        root = groups[records[x, link - LINK + GROUP], root_at]
+        mine = before(records, x, link, count, NODES)
+        low = mine
+        high = mine
+        if start == -FAR:
+            low = np.int64(0)
+        elif not in_rows:
+            _aim(records, x, order, start, modes, signs, words)
+            first_from(records, root, link, count, words, order, False, modes, signs, heap, entries, sums)
+            low = min(low, sums[NODES])
+        if end == FAR:
+            high = records[root - 1, own + count + NODES] - 1
+        elif not in_rows:
+            _aim(records, x, order, end, modes, signs, words)
+            first_from(records, root, link, count, words, order, True, modes, signs, heap, entries, sums)
+            high = max(high, sums[NODES] - 1)
+        if in_rows:
+            for word in (OLD, NEW):
+                total = records[root - 1, own + count + word]
+                at = before(records, x, link, count, word)
+                if start > -FAR and start < 0 and total > 0:
+                    at_sum(records, root, link, count, word, min(max(at + start, 0), total - 1), sums)
+                    low = min(low, sums[NODES])
+                if end < FAR and end > 0 and total > 0:
+                    at_end = at + max(records[x, own + word], 1) - 1 + end
+                    at_sum(records, root, link, count, word, min(at_end, total - 1), sums)
+                    high = max(high, sums[NODES])
+        first[k] = low
+        last[k] = high
+
+
+@compiled("void(int64[:, ::1], int64, int64[:, ::1], int64, int64, int64[::1], int64[::1], int64[::1])")
+def nodes_at(
+    groups: Any, root_at: int, records: Any, link: int, count: int, ids: Any, positions: Any, out: Any
+) -> None:  # pragma: no cover - compiled
+    """Write the nodes at positions in groups, which are told by one of their records each."""
+    sums = np.empty(count, np.int64)
+    for k in range(len(ids)):
+        root = groups[records[ids[k], link - LINK + GROUP], root_at]
+        out[k] = at_sum(records, root, link, count, NODES, positions[k], sums)
+
+
+@compiled("void(int64[:, ::1], int64, int64[::1], int64[::1], int64[::1])")
+def runs(records: Any, link: int, first: Any, sizes: Any, out: Any) -> None:  # pragma: no cover - compiled
+    """Write so many nodes in a row from each of the first ones on."""
+    n = 0
+    for t in range(len(first)):
+        x = first[t]
+        for _ in range(sizes[t]):
+            out[n] = x
+            n += 1
+            x = following(records, x, link)
+
+
+@compiled(
+    "int64(int64[:, ::1], int64, int64, int64, int64, int64[::1], boolean, int64, int64, boolean, int64[::1],"
+    " int64[::1], int64[::1], uint8[::1], int64[:, ::1])"
+)
+def _onward(
+    records: Any,
+    root: Any,
+    order: Any,
+    link: Any,
+    count: Any,
+    words: Any,
+    by_words: bool,
+    word: Any,
+    position: Any,
+    with_equals: bool,
+    cursor: Any,
+    modes: Any,
+    signs: Any,
+    heap: Any,
+    entries: Any,
+) -> Any:  # pragma: no cover - compiled
+    """Move a cursor on: to the first node from `words` on, or to the one that holds a position of a summed word.
+
+    cursor: the sums over all nodes before it, then the node + 1 (0: none, behind the last; -1: it has no place yet).
+    """
+    own = link + LINKS
+    if cursor[count] >= 0:
+        for _ in range(_STRIDE):
+            at = cursor[count] - 1
+            if at < 0:
+                return at
+            if by_words:
+                c = compare_order(records, at, order, words, modes, signs, heap, entries)
+                if c > 0 or (c == 0 and not with_equals):
+                    return at
+            elif cursor[word] + records[at, own + word] > position:
+                return at
+            for j in range(count):
+                cursor[j] += records[at, own + j]
+            cursor[count] = following(records, at, link) + 1
+    if by_words:
+        at = first_from(
+            records, root, link, count, words, order, with_equals, modes, signs, heap, entries, cursor[:count]
+        )
+    else:
+        at = at_sum(records, root, link, count, word, position, cursor[:count])
+    cursor[count] = at + 1
+    return at
+
+
+@compiled(
+    "void(int64[:, ::1], int64, int64[:, ::1], int64, int64, int64, int64[::1], int64[::1], int64, boolean, int64,"
+    " int64, int64[::1], int64[::1], uint8[::1], int64[:, ::1], int64, int64[:, ::1])"
+)
+def sum_frames(
+    groups: Any,
+    root_at: int,
+    records: Any,
+    order: int,
+    link: int,
+    count: int,
+    ids: Any,
+    copies: Any,
+    word: int,
+    in_rows: bool,
+    start: int,
+    end: int,
+    modes: Any,
+    signs: Any,
+    heap: Any,
+    entries: Any,
+    first: int,
+    out: Any,
+) -> None:  # pragma: no cover - compiled
+    """Write the sums of words from `first` on over the frame of each row. ids: in order within a group; copies: which
+    of equal rows each is; word: OLD or NEW."""
+    words = np.empty(len(signs), np.int64)
+    low = np.empty(count + 1, np.int64)
+    high = np.empty(count + 1, np.int64)
+    own = link + LINKS
+    group = np.int64(-1)
+    root = np.int64(0)
+    for k in range(len(ids)):
+        x = ids[k]
+        if records[x, link - LINK + GROUP] != group:
+            group = records[x, link - LINK + GROUP]
+            root = groups[group, root_at]
+            low[count] = -1
+            high[count] = -1
+        if not in_rows and k > 0 and ids[k - 1] == x:
+            out[k] = out[k - 1]
+            continue
+        total = records[root - 1, own + count + word]
+        here = before(records, x, link, count, word) + copies[k] if in_rows else np.int64(0)
+        if in_rows:
+            from_position = np.int64(0) if start == -FAR else min(max(here + start, 0), total)
+            to_position = total if end == FAR else min(max(here + end + 1, 0), total)
+            if from_position >= to_position:
+                out[k] = 0
+                continue
+        for side in range(2):
+            cursor = low if side == 0 else high
+            sign = -1 if side == 0 else 1
+            if side == 0 and start == -FAR:
+                out[k] = 0
+                continue
+            if side == 1 and end == FAR:
+                for j in range(out.shape[1]):
+                    out[k, j] += records[root - 1, own + count + first + j]
+                continue
+            position = np.int64(0)
+            if in_rows:
+                position = from_position if side == 0 else to_position
+            else:
+                _aim(records, x, order, start if side == 0 else end, modes, signs, words)
+            at = _onward(
+                records,
+                root,
+                order,
+                link,
+                count,
+                words,
+                not in_rows,
+                word,
+                position,
+                side == 1,
+                cursor,
+                modes,
+                signs,
+                heap,
+                entries,
+            )
+            part = position - cursor[word] if in_rows else np.int64(0)
+            for j in range(out.shape[1]):
+                value = cursor[first + j]
+                if part > 0 and at >= 0:
+                    value += records[at, own + first + j] // records[at, own + word] * part
+                if side == 0:
+                    out[k, j] = sign * value
+                else:
+                    out[k, j] += value
+
+
+@compiled("void(int64[:, ::1], int64, int64, int64[::1], int64[:, ::1])")
+def add_sums(records: Any, link: int, count: int, ids: Any, units: Any) -> None:  # pragma: no cover - compiled
+    own = link + LINKS
+    for k in range(len(ids)):
+        difference = records[ids[k], own + NEW] - records[ids[k], own + OLD]
+        if difference != 0:
+            for j in range(units.shape[1]):
+                if units[k, j] != 0:
+                    add_to(records, ids[k], link, count, SUMS + j, difference * units[k, j])
+
+
+@compiled(
+    "void(int64[:, ::1], int32[::1], int64[::1], int64, int64[:, ::1], int32[::1], int64[::1], int64, int64,"
+    " int64[::1])"
+)
+def close(
+    groups: Any,
+    group_directory: Any,
+    group_meta: Any,
+    root_at: int,
+    records: Any,
+    directory: Any,
+    meta: Any,
+    link: int,
+    count: int,
+    ids: Any,
+) -> None:  # pragma: no cover - compiled
+    """Make the new weights the old ones; rows without a weight go, and groups without rows."""
+    own = link + LINKS
+    for k in range(len(ids)):
+        x = ids[k]
+        g = records[x, link - LINK + GROUP]
+        if records[x, link - LINK + WEIGHT] == 0:
+            groups[g, root_at] = delete(records, groups[g, root_at], x, link, count)
+            remove(records, directory, meta, x)
+            if groups[g, root_at] == 0:
+                remove(groups, group_directory, group_meta, g)
+        else:
+            difference = records[x, own + NEW] - records[x, own + OLD]
+            if difference != 0:
+                add_to(records, x, link, count, OLD, difference)
+
+
+@compiled(
+    "int64(int64[:, ::1], int64, int64, int64, int64[:, ::1], int64, int64, int64, int64, int64, int64, int64[::1],"
+    " int64[::1], uint8[::1], int64[:, ::1], int64[::1])"
+)
+def behind(
+    groups: Any,
+    root_at: int,
+    first: int,
+    last: int,
+    records: Any,
+    order: int,
+    link: int,
+    count: int,
+    bound: int,
+    rows: int,
+    distance: int,
+    modes: Any,
+    signs: Any,
+    heap: Any,
+    entries: Any,
+    out: Any,
+) -> int:  # pragma: no cover - compiled
+    """List records of groups [first, last) that stand before the last `rows` rows below a bound of the first order
+    word, and before what is `distance` below it; as many as there is room for. Negative: it does not matter."""
+    sums = np.empty(count, np.int64)
+    words = np.empty(1, np.int64)
+    n = 0
+    for g in range(first, last):
+        root = groups[g, root_at]
+        if groups[g, 0] < 0 or root == 0:
+            continue
+        cut = records[root - 1, link + LINKS + count + NODES]
+        if distance >= 0:
+            words[0] = _shifted(np.int64(bound), -distance, modes[0])
+            first_from(records, root, link, count, words, order, False, modes, signs[:1], heap, entries, sums)
+            cut = min(cut, sums[NODES])
+        if rows >= 0:
+            words[0] = bound
+            first_from(records, root, link, count, words, order, False, modes, signs[:1], heap, entries, sums)
+            if sums[NEW] <= rows:
+                continue
+            at_sum(records, root, link, count, NEW, sums[NEW] - rows, sums)
+            cut = min(cut, sums[NODES])
+        if cut == 0:
+            continue
+        x = root - 1
+        while records[x, link] > 0:
+            x = records[x, link] - 1
+        for _ in range(cut):
+            if n == len(out):
+                return n
+            out[n] = x
+            n += 1
+            x = following(records, x, link)
+    return n
+
+
+@compiled(
+    "void(int64[:, ::1], int32[::1], int64[::1], int64, int64[:, ::1], int32[::1], int64[::1], int64, int64,"
+    " int64[::1])"
+)
+def drop(
+    groups: Any,
+    group_directory: Any,
+    group_meta: Any,
+    root_at: int,
+    records: Any,
+    directory: Any,
+    meta: Any,
+    link: int,
+    count: int,
+    ids: Any,
+) -> None:  # pragma: no cover - compiled
+    """Take records out; groups without rows go."""
+    for k in range(len(ids)):
+        g = records[ids[k], link - LINK + GROUP]
+        groups[g, root_at] = delete(records, groups[g, root_at], ids[k], link, count)
+        remove(records, directory, meta, ids[k])
+        if groups[g, root_at] == 0:
+            remove(groups, group_directory, group_meta, g)
