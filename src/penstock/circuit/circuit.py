@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from penstock.circuit.operator import Delta, Operator, State, batch_of
+from penstock.circuit.operator import Delta, Operator, State, Stateful, batch_of
 from penstock.circuit.operators.table import Table
 from penstock.circuit.retention import Retention
 from penstock.data.batch import Batch, Column
@@ -177,17 +177,30 @@ class Circuit:
         assert isinstance(operator, Table)
         return operator.contents()
 
+    def parts(self) -> list[dict[str, Stateful]]:
+        """Return for each operator what holds state: its own structures, and the contents of views that it gives."""
+        found = [dict(wired.operator.parts()) for wired in self.operators]
+        for name, output in self.outputs.items():
+            if output.contents is not None:
+                found[output.at][f"view {name}"] = output.contents
+        return found
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of all state in use, the pool's values included."""
+        return self.pool.size_bytes + sum(part.size_bytes for held in self.parts() for part in held.values())
+
     @property
     def late_count(self) -> int:
         """Rows dropped because they were late."""
         return sum(w.operator.late_count for w in self.operators)
 
     def snapshot(self) -> dict[str, npt.NDArray[Any]]:
-        """Return the whole state as arrays by name, for `restore` into a circuit of the same program."""
-        return dict(self.snapshot_parts())
+        """Return a copy of the whole state as arrays by name, for `restore` into a circuit of the same program."""
+        return {name: array.copy() for name, array in self.snapshot_parts()}
 
     def snapshot_parts(self) -> Iterator[tuple[str, npt.NDArray[Any]]]:
-        """Yield the state array by array, so that no more than one operator's is copied at a time."""
+        """Yield the state array by array; the arrays are the state itself and change as it does."""
         for k, a in self.pool.snapshot().items():
             yield f"pool/{k}", a
         yield from self.state()

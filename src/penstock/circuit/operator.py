@@ -82,7 +82,7 @@ class Operator:
         return []
 
     def snapshot(self) -> dict[str, npt.NDArray[Any]]:
-        """Return the operator's state as arrays."""
+        """Return the operator's state as arrays, which may change as it does."""
         return {f"{name}/{key}": a for name, part in self.parts().items() for key, a in part.snapshot().items()}
 
     def restore(self, state: State) -> None:

@@ -279,7 +279,7 @@ class Arrangement:
         return [*coded(self.keys, [1 + i for i in key.pooled]), *coded(self.rows, [1 + i for i in row.pooled])]
 
     def snapshot(self) -> dict[str, npt.NDArray[Any]]:
-        """Return the state as arrays."""
+        """Return the state as arrays, which change as it does."""
         state = {f"keys.{name}": array for name, array in self.keys.snapshot().items()}
         state.update({f"rows.{name}": array for name, array in self.rows.snapshot().items()})
         return state
@@ -287,5 +287,4 @@ class Arrangement:
     def restore(self, state: dict[str, npt.NDArray[Any]]) -> None:
         """Take up a snapshot."""
         for prefix, records in (("keys.", self.keys), ("rows.", self.rows)):
-            part = {n[len(prefix) :]: a for n, a in state.items() if n.startswith(prefix)}
-            records.restore(part, indexed=records is self.keys or not self.append_only)
+            records.restore({n[len(prefix) :]: a for n, a in state.items() if n.startswith(prefix)})

@@ -127,30 +127,46 @@ def _fresh_code(entries: Any, marks: Any, meta: Any) -> Any:  # pragma: no cover
     return code
 
 
+@compiled(inline=True)
+def _link(entries: Any, code: Any, following: Any) -> None:  # pragma: no cover - compiled
+    """Have a code's link name another, +1, or none; a page that need not be written stays clean."""
+    tail = np.uint64(entries[code, 2])
+    if tail & _LINK != np.uint64(following):
+        entries[code, 2] = np.int64((tail & ~_LINK) | np.uint64(following))
+
+
 @compiled(types.void(ENTRIES, _I32, _I64))
 def _split(entries: Any, buckets: Any, meta: Any) -> None:  # pragma: no cover - compiled
-    """Add one bucket and move to it what belongs there from the bucket it was split off."""
+    """Add one bucket and move to it what belongs there; both chains keep their order."""
     fresh = meta[BUCKETS]
     if fresh > meta[MASK]:
         meta[MASK] = meta[MASK] * 2 + 1
     meta[BUCKETS] = fresh + 1
     old = fresh & (meta[MASK] >> 1)
     code = np.int64(buckets[old]) - 1
-    stay = np.int64(0)
-    move = np.int64(0)
+    stay = np.int64(-1)
+    move = np.int64(-1)
+    buckets[old] = np.int32(0)
+    buckets[fresh] = np.int32(0)
     while code >= 0:
-        tail = np.uint64(entries[code, 2])
-        after = np.int64(tail & _LINK) - 1
-        size = tail & ~_LINK
+        after = np.int64(np.uint64(entries[code, 2]) & _LINK) - 1
         if np.int64(np.uint64(entries[code, 0]) & np.uint64(meta[MASK])) == fresh:
-            entries[code, 2] = np.int64(size | np.uint64(move))
-            move = code + 1
+            if move < 0:
+                buckets[fresh] = np.int32(code + 1)
+            else:
+                _link(entries, move, code + 1)
+            move = code
         else:
-            entries[code, 2] = np.int64(size | np.uint64(stay))
-            stay = code + 1
+            if stay < 0:
+                buckets[old] = np.int32(code + 1)
+            else:
+                _link(entries, stay, code + 1)
+            stay = code
         code = after
-    buckets[old] = np.int32(stay)
-    buckets[fresh] = np.int32(move)
+    if stay >= 0:
+        _link(entries, stay, 0)
+    if move >= 0:
+        _link(entries, move, 0)
 
 
 @compiled(types.void(types.int64, ENTRIES, _I32, _I64))

@@ -169,7 +169,7 @@ class OrderedRows:
         return coded(self._records, [1 + i for i in self._layout.pooled])
 
     def snapshot(self) -> dict[str, npt.NDArray[Any]]:
-        """Return the state as arrays."""
+        """Return the state as arrays, which change as it does."""
         return {**self._records.snapshot(), "root": np.array([self._root])}
 
     def restore(self, state: dict[str, npt.NDArray[Any]]) -> None:

@@ -33,7 +33,7 @@ from penstock.data.interning import (
     TOP,
     VACANT,
 )
-from penstock.data.memory import Reserve, reserve
+from penstock.data.memory import Reserve, holders
 
 Bytes = npt.NDArray[np.uint8]
 Entries = npt.NDArray[np.int64]
@@ -78,10 +78,14 @@ class Pool:
     def __init__(self) -> None:
         self._heap_area = Reserve(_HEAP_BYTES, np.uint8)
         self._heap: Bytes = self._heap_area.array
-        self._entries: Entries = reserve(_MAX_CODES * 3).reshape(_MAX_CODES, 3)
-        self._buckets = reserve(_MAX_CODES, np.int32)
-        self._marks: Bytes = reserve(_MAX_CODES, np.uint8)
-        self._segments: Entries = reserve(_HEAP_BYTES // SEGMENT * 2).reshape(-1, 2)
+        self._entries_area = Reserve(_MAX_CODES * 3)
+        self._entries: Entries = self._entries_area.array.reshape(_MAX_CODES, 3)
+        self._buckets_area = Reserve(_MAX_CODES, np.int32)
+        self._buckets: npt.NDArray[np.int32] = self._buckets_area.array
+        self._marks_area = Reserve(_MAX_CODES, np.uint8)
+        self._marks: Bytes = self._marks_area.array
+        self._segments_area = Reserve(_HEAP_BYTES // SEGMENT * 2)
+        self._segments: Entries = self._segments_area.array.reshape(-1, 2)
         self._meta = np.zeros(META, np.int64)
         self._meta[BUCKETS] = _FIRST_BUCKETS
         self._meta[MASK] = _FIRST_BUCKETS - 1
@@ -90,6 +94,12 @@ class Pool:
         self.remembered: list[Remembered] = []
         with self.keeping():
             self.intern(b"")
+        holders.add(self)
+
+    def ranges(self) -> Iterator[tuple[Reserve, int]]:
+        """See `memory.Holder`. What is met whenever values are looked for stays in memory."""
+        yield self._heap_area, self._heap_end
+        yield self._entries_area, self.bound * 24
 
     def __len__(self) -> int:
         """Return how many codes stand for a value."""
@@ -230,27 +240,31 @@ class Pool:
         interning.compare(left, right, self._entries, self._heap, out)
         return out
 
-    def snapshot(self) -> dict[str, npt.NDArray[np.generic]]:
-        """Return all values as arrays."""
+    @property
+    def _heap_end(self) -> int:
         meta = self._meta
-        end = int(meta[AT] if meta[LIMIT] == meta[TOP] else meta[TOP])
+        return int(meta[AT] if meta[LIMIT] == meta[TOP] else meta[TOP])
+
+    def snapshot(self) -> dict[str, npt.NDArray[np.generic]]:
+        """Return all values as arrays, which change as the pool does."""
+        meta = self._meta
         return {
-            "heap": self._heap[:end].copy(),
-            "entries": self._entries[: self.bound].copy(),
-            "buckets": self._buckets[: int(meta[BUCKETS])].copy(),
-            "marks": self._marks[: self.bound].copy(),
-            "segments": self._segments[: int(meta[TOP]) >> SEGMENT_BITS].copy(),
-            "meta": meta.copy(),
+            "heap": self._heap[: self._heap_end],
+            "entries": self._entries[: self.bound],
+            "buckets": self._buckets[: int(meta[BUCKETS])],
+            "marks": self._marks[: self.bound],
+            "segments": self._segments[: int(meta[TOP]) >> SEGMENT_BITS],
+            "meta": meta,
         }
 
     @staticmethod
     def restored(state: Mapping[str, npt.NDArray[np.generic]]) -> Pool:
         """Return a pool with the values of a snapshot, under the same codes."""
         pool = Pool()
-        pool._heap[: len(state["heap"])] = state["heap"]
-        pool._entries[: len(state["entries"])] = state["entries"]
-        pool._buckets[: len(state["buckets"])] = state["buckets"]
-        pool._marks[: len(state["marks"])] = state["marks"]
-        pool._segments[: len(state["segments"])] = state["segments"]
+        pool._heap_area.fill(state["heap"])
+        pool._entries_area.fill(state["entries"])
+        pool._buckets_area.fill(state["buckets"])
+        pool._marks_area.fill(state["marks"])
+        pool._segments_area.fill(state["segments"])
         pool._meta[:] = state["meta"]
         return pool

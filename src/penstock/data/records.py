@@ -9,6 +9,7 @@ alone.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from numba import types
 
 from penstock.data.batch import Words
 from penstock.data.kernels import compiled, finish, mix
-from penstock.data.memory import Reserve
+from penstock.data.memory import Reserve, holders
 from penstock.data.rows import Rows
 
 COUNT, BUCKETS, MASK, FREE, LIVE = 0, 1, 2, 3, 4
@@ -74,29 +75,46 @@ def find(
     return -1
 
 
+@compiled(inline=True)
+def _link(records: Any, i: Any, following: Any) -> None:  # pragma: no cover - compiled
+    """Have a record's link name another, +1, or none; a page that need not be written stays clean."""
+    header = np.uint64(records[i, 0])
+    if header & np.uint64(0xFFFFFFFF) != np.uint64(following):
+        records[i, 0] = np.int64((header & np.uint64(0xFFFFFFFF00000000)) | np.uint64(following))
+
+
 @compiled("void(int64[:, ::1], int32[::1], int64[::1])")
 def _split(records: Any, directory: Any, meta: Any) -> None:  # pragma: no cover - compiled
+    """Add one bucket and move to it what belongs there; both chains keep their order."""
     fresh = meta[BUCKETS]
     if fresh > meta[MASK]:
         meta[MASK] = meta[MASK] * 2 + 1
     meta[BUCKETS] = fresh + 1
     old = fresh & (meta[MASK] >> 1)
     i = np.int64(directory[old]) - 1
-    stay = np.int64(0)
-    move = np.int64(0)
+    stay = np.int64(-1)
+    move = np.int64(-1)
+    directory[old] = np.int32(0)
+    directory[fresh] = np.int32(0)
     while i >= 0:
         header = np.uint64(records[i, 0])
-        h = header >> np.uint64(32)
-        after = np.int64(header & np.uint64(0xFFFFFFFF)) - 1
-        if np.int64(h & np.uint64(meta[MASK])) == fresh:
-            records[i, 0] = np.int64((h << np.uint64(32)) | np.uint64(move))
-            move = i + 1
+        if np.int64((header >> np.uint64(32)) & np.uint64(meta[MASK])) == fresh:
+            if move < 0:
+                directory[fresh] = np.int32(i + 1)
+            else:
+                _link(records, move, i + 1)
+            move = i
         else:
-            records[i, 0] = np.int64((h << np.uint64(32)) | np.uint64(stay))
-            stay = i + 1
-        i = after
-    directory[old] = np.int32(stay)
-    directory[fresh] = np.int32(move)
+            if stay < 0:
+                directory[old] = np.int32(i + 1)
+            else:
+                _link(records, stay, i + 1)
+            stay = i
+        i = np.int64(header & np.uint64(0xFFFFFFFF)) - 1
+    if stay >= 0:
+        _link(records, stay, 0)
+    if move >= 0:
+        _link(records, move, 0)
 
 
 @compiled("int64(int64[:, ::1], int32[::1], int64[::1], int64[:, ::1], int64, int64, int64)")
@@ -198,16 +216,6 @@ def _gather(records: Any, ids: Any, first: int, out: Any) -> None:  # pragma: no
             out[k, j] = records[i, first + j]
 
 
-@compiled("void(int64[:, ::1], int32[::1], int64[::1], int64[::1])")
-def _rebuild(records: Any, directory: Any, meta: Any, hashes: Any) -> None:  # pragma: no cover - compiled
-    """Hang every live record (hash >= 0) into the directory again."""
-    for i in range(len(hashes)):
-        if hashes[i] >= 0:
-            b = bucket_of(hashes[i], meta)
-            records[i, 0] = np.int64((np.uint64(hashes[i]) << np.uint64(32)) | np.uint64(directory[b]))
-            directory[b] = np.int32(i + 1)
-
-
 class Records:
     """A set of keyed records. width: key words; payload: further words, 0 in a fresh record."""
 
@@ -221,6 +229,11 @@ class Records:
         self.records: Rows = self._records.array.reshape(self._capacity, self.stride)
         self.directory: npt.NDArray[np.int32] = self._directory.array
         self.meta: Words = np.array([0, _FIRST_BUCKETS, _FIRST_BUCKETS - 1, 0, 0], np.int64)
+        holders.add(self)
+
+    def ranges(self) -> Iterator[tuple[Reserve, int]]:
+        """See `memory.Holder`. Every change goes through the directory: it stays in memory."""
+        yield self._records, int(self.meta[COUNT]) * self.stride * 8
 
     def make_room(self, count: int) -> None:
         """See to it that `count` records can be added; called before kernels that add. The arrays may be others then.
@@ -294,20 +307,12 @@ class Records:
         return used
 
     def snapshot(self) -> dict[str, npt.NDArray[Any]]:
-        """Return the state as arrays; bucket links are left to `restore`."""
-        records = self.records[: int(self.meta[COUNT])].copy()
-        return {"records": records, "free": records[:, 0] < 0, "meta": self.meta.copy()}
+        """Return the state as arrays, which change as it does."""
+        return {"records": self.filled, "directory": self.directory[: int(self.meta[BUCKETS])], "meta": self.meta}
 
-    def restore(self, state: dict[str, npt.NDArray[Any]], indexed: bool = True) -> None:
-        """Take up a snapshot in place of what is there; the records keep their ids. indexed: they are found by key."""
-        count = len(state["records"])
-        self.make_room(count - int(self.meta[COUNT]))
-        self.records[:count] = state["records"]
+    def restore(self, state: dict[str, npt.NDArray[Any]]) -> None:
+        """Take up a snapshot in place of what is there; the records keep their ids."""
+        self.make_room(len(state["records"]) - int(self.meta[COUNT]))
+        self._records.fill(state["records"])
+        self._directory.fill(state["directory"])
         self.meta[:] = state["meta"]
-        if not indexed:
-            return
-        self.directory[: int(self.meta[BUCKETS])] = 0
-        hashes = np.empty(count, np.int64)
-        hash_rows(np.ascontiguousarray(state["records"][:, 1 : 1 + self.width]), self.width, hashes)
-        hashes[state["free"]] = -1
-        _rebuild(self.records, self.directory, self.meta, hashes)

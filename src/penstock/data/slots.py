@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy.typing as npt
 
 from penstock.data.batch import Words
 from penstock.data.kernels import compiled
-from penstock.data.memory import Reserve
+from penstock.data.memory import Reserve, holders
 from penstock.data.rows import Rows
 
 COUNT, FREE, LIVE = 0, 1, 2
@@ -58,6 +59,11 @@ class Slots:
         self._lines = Reserve(self._capacity * width)
         self.lines: Rows = self._lines.array.reshape(self._capacity, width)
         self.meta: Words = np.zeros(3, np.int64)
+        holders.add(self)
+
+    def ranges(self) -> Iterator[tuple[Reserve, int]]:
+        """See `memory.Holder`."""
+        yield self._lines, int(self.meta[COUNT]) * self._width * 8
 
     def make_room(self, count: int) -> None:
         """See to it that `count` slots can be taken; the array may be another one then."""
@@ -89,11 +95,11 @@ class Slots:
         _free_all(self.lines, self.meta, np.ascontiguousarray(slots))
 
     def snapshot(self) -> dict[str, npt.NDArray[Any]]:
-        """Return the state as arrays."""
-        return {"lines": self.lines[: int(self.meta[COUNT])].copy(), "meta": self.meta.copy()}
+        """Return the state as arrays, which change as it does."""
+        return {"lines": self.filled, "meta": self.meta}
 
     def restore(self, state: dict[str, npt.NDArray[Any]]) -> None:
         """Take up a snapshot; slots keep their numbers."""
         self.make_room(len(state["lines"]) - int(self.meta[COUNT]))
-        self.lines[: len(state["lines"])] = state["lines"]
+        self._lines.fill(state["lines"])
         self.meta[:] = state["meta"]

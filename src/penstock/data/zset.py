@@ -150,7 +150,7 @@ class Contents:
         return Batch(columns, self.records.payloads(ids)[:, 0].copy())
 
     def snapshot(self) -> dict[str, npt.NDArray[Any]]:
-        """Return the state as arrays."""
+        """Return the state as arrays, which change as it does."""
         return self.records.snapshot()
 
     def restore(self, state: dict[str, npt.NDArray[Any]]) -> None:

@@ -149,6 +149,7 @@ def encoded(face: PipelineFace) -> msgspec.Raw:
 def settings(runtime_config: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the engine is told of a complete runtime configuration."""
     tweaks = runtime_config["dev_tweaks"]
+    storage = runtime_config["storage"]
     return {
         "workers": runtime_config["workers"],
         "min_batch_size_records": runtime_config["min_batch_size_records"],
@@ -157,11 +158,12 @@ def settings(runtime_config: Mapping[str, Any]) -> dict[str, Any]:
         "clock_timezone_offset": runtime_config["clock_timezone_offset"],
         "clock_driven": tweaks.get("now_http_driven", False),
         "clock_start": tweaks.get("now_offset"),
-        "max_memory_mb": runtime_config["max_rss_mb"],
+        "max_memory_mb": runtime_config["max_rss_mb"] or runtime_config["resources"]["memory_mb_max"],
+        "min_spill_bytes": None if storage is None else storage["min_storage_bytes"],
         "query_memory_mb": runtime_config["datafusion_memory_mb"],
         "env": runtime_config["env"],
         "fault_tolerance": runtime_config["fault_tolerance"],
-        "keeps_state": runtime_config["storage"] is not None,
+        "keeps_state": storage is not None,
         "sync": sync_settings(runtime_config),
     }
 

@@ -24,6 +24,7 @@ from penstock.data.changes import Changes
 from penstock.data.pool import Lease
 from penstock.ports.format import Decoder, Format, FormatRefused, Parsed
 from penstock.services.circuits.adhoc.session import AdHoc
+from penstock.services.circuits.budget import Budget
 from penstock.services.circuits.built import Built
 from penstock.services.circuits.callee import Callee, Request
 from penstock.services.circuits.compilation import compile_text
@@ -133,7 +134,8 @@ class Host:
         self._circuit = restarted.built
         self._intake = Intake(list(self._circuit.tables))
         self._intake.on_room = self._wake_soon
-        self.stepper = Stepper(self._circuit, self._intake, self._hub, self._timer, settings, self._on_failure)
+        budget = Budget.of(settings, durability.directory, self._log)
+        self.stepper = Stepper(self._circuit, self._intake, self._hub, self._timer, budget, settings, self._on_failure)
         put_back_requests(self._intake, restarted.inputs.values(), self._circuit.tables)
         self._connectors = Connectors(
             self._circuit,
@@ -146,7 +148,7 @@ class Host:
             restarted.outputs,
         )
         self._statistics = Statistics(
-            self._intake, self._hub, self.stepper, uses_clock=self._circuit.circuit.uses_clock
+            self._intake, self._hub, self.stepper, budget, uses_clock=self._circuit.circuit.uses_clock
         )
         memory_mb = settings.get("query_memory_mb") or 2048
         self._adhoc = AdHoc(self._circuit, self.stepper, self._ingest_rows, int(memory_mb))
@@ -421,14 +423,15 @@ class Host:
 
     async def stats(self, request: Request) -> dict[str, Any]:
         """Collect the counters."""
-        collected = self._statistics.collect(self._circuit.pool.size_bytes)
-        return {**collected, "checkpoints": self._keeping.report()}
+        checkpoints = self._keeping.report()
+        collected = self._statistics.collect(self._circuit.circuit.size_bytes, checkpoints["storage_bytes"])
+        return {**collected, "checkpoints": checkpoints}
 
     async def profile(self, request: Request) -> dict[str, Any]:
         """Describe the operators."""
         operators = []
-        for index, wired in enumerate(self._circuit.circuit.operators):
-            rows = {name: len(part) for name, part in wired.operator.parts().items()}
+        circuit = self._circuit.circuit
+        for index, (wired, held) in enumerate(zip(circuit.operators, circuit.parts(), strict=True)):
             operators.append(
                 {
                     "id": index,
@@ -437,8 +440,8 @@ class Host:
                     "rows_in": wired.rows_in,
                     "rows_out": wired.rows_out,
                     "time_ns": wired.time_ns,
-                    "state_rows": rows,
-                    "state_bytes": sum(part.size_bytes for part in wired.operator.parts().values()),
+                    "state_rows": {name: len(part) for name, part in held.items()},
+                    "state_bytes": sum(part.size_bytes for part in held.values()),
                 }
             )
         steps = self.stepper.published_steps

@@ -11,6 +11,7 @@ import time
 import uuid
 from typing import Any
 
+from penstock.services.circuits.budget import Budget
 from penstock.services.circuits.hub import Hub
 from penstock.services.circuits.intake import Endpoint, Intake
 from penstock.services.circuits.outlets import OutputEndpoint
@@ -22,33 +23,35 @@ _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 class Statistics:
     """Collects the counters of one run of a circuit; `started` is the beginning of the run."""
 
-    def __init__(self, intake: Intake, hub: Hub, stepper: Stepper, *, uses_clock: bool = False) -> None:
+    def __init__(self, intake: Intake, hub: Hub, stepper: Stepper, budget: Budget, *, uses_clock: bool = False) -> None:
         self._intake = intake
         self._hub = hub
         self._stepper = stepper
+        self._budget = budget
         self._clock = Endpoint("now", "now", {"stream": "now", "transport": {"name": "clock", "config": {}}})
         self._uses_clock = uses_clock
         self._incarnation = str(uuid.uuid4())
         self._started = time.time()
         self._started_monotonic = time.monotonic()
 
-    def collect(self, operators_bytes: int = 0) -> dict[str, Any]:
-        """Return all counters."""
+    def collect(self, state_bytes: int, kept_bytes: int) -> dict[str, Any]:
+        """Return all counters. state_bytes: of the circuit's state. kept_bytes: of its last checkpoint."""
         with self._intake.lock:
             endpoints = [*self._intake.endpoints.values(), *([self._clock] if self._uses_clock else [])]
             inputs = [self._input(endpoint) for endpoint in endpoints]
             return {
-                "global": self._global(operators_bytes),
+                "global": self._global(state_bytes, kept_bytes),
                 "inputs": inputs,
                 "outputs": [self._output(endpoint) for endpoint in self._hub.endpoints],
             }
 
-    def _global(self, state_bytes: int) -> dict[str, Any]:
+    def _global(self, state_bytes: int, kept_bytes: int) -> dict[str, Any]:
         stepper, intake = self._stepper, self._intake
         transaction = stepper.transaction
         held = 0 if transaction is None else transaction.records
         held_bytes = 0 if transaction is None else sum(taken.bytes for taken in transaction.taken)
         completed_steps, completed_records = stepper.completion()
+        self._budget.look()
         uptime_s = time.monotonic() - self._started_monotonic
         return {
             "state": "Running" if stepper.running else "Paused",
@@ -66,14 +69,14 @@ class Statistics:
             "concurrent_bootstrap_phase": "Inactive",
             "concurrent_bootstrap_progress": None,
             "rss_bytes": resident_bytes(),
-            "memory_pressure": "low",
-            "memory_pressure_epoch": 0,
+            "memory_pressure": self._budget.pressure,
+            "memory_pressure_epoch": self._budget.epoch,
             "cpu_msecs": int(time.process_time() * 1000),
             "uptime_msecs": int(uptime_s * 1000),
             "start_time": int(self._started),
             "initial_start_time": int(self._started),
             "incarnation_uuid": self._incarnation,
-            "storage_bytes": 0,
+            "storage_bytes": kept_bytes + self._budget.spilled_bytes,
             "storage_mb_secs": 0,
             "state_bytes": state_bytes,
             "runtime_elapsed_msecs": int(uptime_s * 1000),

@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 
 from penstock.api.feldera.errors import STATUS, TABLE, Refusal
+from penstock.api.feldera.lower import settings
 from penstock.api.feldera.runtime_config import expand
 from penstock.api.feldera.storage_config import concealed, revealed, sync_settings
 
@@ -145,3 +146,24 @@ def test_a_wrong_key_is_not_repeated() -> None:
         expand(synced(secret_key=12345))
 
     assert "12345" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("sent", "limit_mb"),
+    [
+        ({}, None),
+        ({"max_rss_mb": 700}, 700),
+        ({"resources": {"memory_mb_max": 900}}, 900),
+        ({"max_rss_mb": 700, "resources": {"memory_mb_max": 900}}, 700),
+        ({"max_rss": "1500M"}, 1500),
+    ],
+)
+def test_the_limit_of_memory_is_max_rss_or_else_that_of_the_resources(
+    sent: dict[str, Any], limit_mb: int | None
+) -> None:
+    assert settings(expand(sent))["max_memory_mb"] == limit_mb
+
+
+def test_structures_below_min_storage_bytes_stay_in_memory() -> None:
+    assert settings(expand({"storage": {"min_storage_bytes": 5000}}))["min_spill_bytes"] == 5000
+    assert settings(expand({"storage": None}))["min_spill_bytes"] is None

@@ -9,7 +9,7 @@ import msgspec
 
 __all__ = ["FORMAT", "ArrayEntry", "InputState", "Manifest", "OutputState", "Parcel"]
 
-FORMAT = 1
+FORMAT = 2
 """Of the arrays of state. Grows when an operator's snapshot changes its meaning; others cannot be taken up."""
 
 
