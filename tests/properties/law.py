@@ -233,7 +233,7 @@ def check_history(
     tidy = rng.random() < 0.6
     events = history(tables, feeds, other, rng, tidy)
     steps = splits(events, rng)
-    if rng.random() < 0.3:
+    if not steps or rng.random() < 0.3:
         steps.append([])
     middle = rng.randrange(len(steps)) if steps else -1
     run = Run(program)

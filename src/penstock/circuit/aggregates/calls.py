@@ -29,34 +29,54 @@ from penstock.sql.plan.expr import ColumnRef, Expr, SortKey
 from penstock.sql.plan.nodes import AggregateCall
 
 
-@compiled("void(int64[:, ::1], int64, int64[::1], float64[::1], int64[::1])")
-def _add_floats(records: Any, at: int, ids: Any, values: Any, weights: Any) -> None:  # pragma: no cover - compiled
-    """Add value times weight to compensated sums: high at `at`, low after it.
+@compiled("void(int64[:, ::1], int64, int64, int64[::1], float64[::1], int64[::1])")
+def _add_floats(
+    records: Any, at: int, turns_at: int, ids: Any, values: Any, weights: Any
+) -> None:  # pragma: no cover - compiled
+    """Add value times weight to compensated sums: high at `at`, low after it, and at `turns_at` multiples of 2^1023.
 
-    Products and sums are exact (Dekker 1971; Knuth, TAOCP 4.2.2), so a row of weight 3 adds what three rows add.
+    Products and sums are exact (Dekker 1971; Knuth, TAOCP 4.2.2), so a row of weight 3 adds what three rows add. Parts
+    of 2^1023 are counted apart, so a sum that leaves the range of DOUBLE comes back as it went.
     """
     floats = records.view(np.float64)
+    limit = 4.49423283715579e307  # 2^1022
+    turn = 2.0 * limit
     for r in range(len(ids)):
         i = ids[r]
         value = values[r]
-        weight = np.float64(weights[r])
-        x = value * weight
-        if x == 0.0:
+        times = weights[r]
+        if value == 0.0 or times == 0:
             continue
-        low = 0.0
-        if weight != 1.0 and weight != -1.0 and abs(value) < 1e290 and abs(weight) < 1e15:
-            split = value * 134217729.0
-            a = split - (split - value)
-            b = value - a
-            split = weight * 134217729.0
-            c = split - (split - weight)
-            d = weight - c
-            low = b * d - (((x - a * c) - b * c) - a * d)
-        high = floats[i, at]
-        total = high + x
-        part = total - high
-        floats[i, at] = total
-        floats[i, at + 1] += (high - (total - part)) + (x - part) + low
+        if abs(value) < 1e290 and abs(times) < 1000000000000000:
+            repeats = 1
+            weight = np.float64(times)
+        else:
+            repeats = abs(times)
+            weight = np.float64(1 if times > 0 else -1)
+        for _ in range(repeats):
+            x = value * weight
+            low = 0.0
+            if weight != 1.0 and weight != -1.0:
+                split = value * 134217729.0
+                a = split - (split - value)
+                b = value - a
+                split = weight * 134217729.0
+                c = split - (split - weight)
+                d = weight - c
+                low = b * d - (((x - a * c) - b * c) - a * d)
+            if abs(x) >= limit:
+                sign = 1 if x > 0.0 else -1
+                x -= sign * turn
+                records[i, turns_at] += sign
+            high = floats[i, at]
+            total = high + x
+            part = total - high
+            floats[i, at + 1] += (high - (total - part)) + (x - part) + low
+            if abs(total) >= limit:
+                sign = 1 if total > 0.0 else -1
+                total -= sign * turn
+                records[i, turns_at] += sign
+            floats[i, at] = total
 
 
 class LinearState(AggregateState):
@@ -114,7 +134,8 @@ class FloatSumState(LinearState):
     def _after(self, args: Sequence[Column], rows: Words, weights: Words, groups: Records) -> None:
         if len(rows):
             values = np.ascontiguousarray(self._floats.finite(args, weights))
-            _add_floats(groups.records, 1 + groups.width + self.kept_at, rows, values, weights)
+            first = 1 + groups.width
+            _add_floats(groups.records, first + self.kept_at, first + self._at + 1, rows, values, weights)
 
     def result(self, payload: Rows) -> Column:
         sums = payload[:, self._at : self._at + self._accumulator.words]

@@ -179,16 +179,27 @@ def _sums(group: Sequence[tuple[list[Number], int]]) -> tuple[int, Number, Numbe
     ys = [r[0][-1] for r in group]
     ws = [w for _, w in group]
 
-    def total(values: Sequence[Number]) -> Number:
-        if values and isinstance(values[0], float):
-            return math.fsum(values)
-        return sum(values, Fraction(0))
-
-    mx, my = (total([v * w for v, w in zip(some, ws, strict=True)]) / n for some in (xs, ys))
-    sxx = total([(x - mx) * (x - mx) * w for x, w in zip(xs, ws, strict=True)])
-    syy = total([(y - my) * (y - my) * w for y, w in zip(ys, ws, strict=True)])
-    sxy = total([(x - mx) * (y - my) * w for x, y, w in zip(xs, ys, ws, strict=True)])
+    mx, my = (_total([v * w for v, w in zip(some, ws, strict=True)]) / n for some in (xs, ys))
+    sxx = _total([(x - mx) * (x - mx) * w for x, w in zip(xs, ws, strict=True)])
+    syy = _total([(y - my) * (y - my) * w for y, w in zip(ys, ws, strict=True)])
+    sxy = _total([(x - mx) * (y - my) * w for x, y, w in zip(xs, ys, ws, strict=True)])
     return n, mx, my, sxx, syy, sxy
+
+
+def _total(values: Sequence[Number]) -> Number:
+    """Return a sum that does not depend on the order; floats follow IEEE 754 where it is infinite or undefined."""
+    if not values or not isinstance(values[0], float):
+        return sum(values, Fraction(0))
+    if not all(map(math.isfinite, values)):
+        return sum(values, 0.0)
+    try:
+        return math.fsum(values)
+    except OverflowError:
+        exact = sum([Fraction(v) for v in values], Fraction(0))
+        try:
+            return float(exact)
+        except OverflowError:
+            return math.inf if exact > 0 else -math.inf
 
 
 def to_type(value: Number | int | None, result: SqlType, root: bool = False) -> object:

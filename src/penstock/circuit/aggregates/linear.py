@@ -205,7 +205,8 @@ class Average(_IntegerSum):
 class FloatSum(Accumulator):
     """SUM and AVG of REAL and DOUBLE: a compensated sum, so that what is added and taken away again leaves no trace.
 
-    Words: values present, NaNs, +infinities, -infinities; the finite values go to the record's float sums.
+    Words: values present, multiples of 2^1023 that the float sum leaves out, +infinities, -infinities (a NaN counts as
+    one of each); the finite values go to the record's float sums.
     """
 
     words = 4
@@ -219,9 +220,10 @@ class FloatSum(Accumulator):
         values = np.ascontiguousarray(args[0].words).view(np.float64)
         weights = _present(args[0], weights)
         out[:, 0] = weights
-        out[:, 1] = weights * np.isnan(values)
-        out[:, 2] = weights * np.isposinf(values)
-        out[:, 3] = weights * np.isneginf(values)
+        undefined = np.isnan(values)
+        out[:, 1] = 0
+        out[:, 2] = weights * (undefined | np.isposinf(values))
+        out[:, 3] = weights * (undefined | np.isneginf(values))
 
     def finite(self, args: Sequence[Column], weights: Words) -> npt.NDArray[np.float64]:
         """Return the finite value of each row that takes part, 0 for others."""
@@ -231,10 +233,12 @@ class FloatSum(Accumulator):
     def total(self, sums: Rows, finite: npt.NDArray[np.float64]) -> Column:
         """Return the result from the summed words and the finite sums (t,)."""
         nulls = sums[:, 0] == 0
-        value = finite.copy()
+        with np.errstate(over="ignore"):
+            # By halves, as a sum of two turns may yet be in range.
+            value = np.where(sums[:, 1] == 0, finite, (finite / 2 + sums[:, 1] * 2.0**1022) * 2)
         value[sums[:, 2] > 0] = np.inf
         value[sums[:, 3] > 0] = -np.inf
-        value[(sums[:, 1] > 0) | ((sums[:, 2] > 0) & (sums[:, 3] > 0))] = np.nan
+        value[(sums[:, 2] > 0) & (sums[:, 3] > 0)] = np.nan
         if self._average:
             value = value / np.where(nulls, 1, sums[:, 0])
         if self._single:
