@@ -49,7 +49,10 @@ class CollectingFeed:
         self._take()
         self.bodies_given += bodies
 
-    def changes(self, changes: Changes, size_bytes: int) -> None:
+    def kept(self) -> Any:
+        return None
+
+    def changes(self, changes: Changes, size_bytes: int, after: Any = None) -> None:
         self._take()
         assert size_bytes >= 0
         self.rows += len(changes)

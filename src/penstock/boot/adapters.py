@@ -14,6 +14,7 @@ from penstock.connect.nats import NatsSource
 from penstock.connect.nothing import EmptySource, NullSink
 from penstock.connect.objects import S3Objects
 from penstock.connect.postgres.query import PostgresSource
+from penstock.connect.postgres.replication import PostgresChangesSource
 from penstock.connect.postgres.sink import PostgresSink
 from penstock.connect.redis import RedisSink
 from penstock.connect.s3 import S3Source
@@ -32,6 +33,7 @@ KIT = Kit.of(
         NatsSource(),
         S3Source(),
         PostgresSource(),
+        PostgresChangesSource(),
         EmptySource(),
     ),
     sinks=(FileSink(), KafkaSink(), RedisSink(), PostgresSink(), NullSink()),

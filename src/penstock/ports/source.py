@@ -13,7 +13,7 @@ from penstock.data.changes import Changes
 from penstock.data.pool import Pool
 from penstock.ports.format import Layout
 
-__all__ = ["Feed", "ResumableSource", "Source", "SourceEnded", "SourceKind", "TransportRefused"]
+__all__ = ["Feed", "NamedSource", "ResumableSource", "Source", "SourceEnded", "SourceKind", "TransportRefused"]
 
 
 class TransportRefused(Exception):
@@ -42,14 +42,24 @@ class Feed(Protocol):
         """Give several whole bodies, none of which is begun: messages."""
         ...
 
-    def changes(self, changes: Changes, size_bytes: int) -> None:
-        """Give rows that need no parsing. size_bytes: what they count as in statistics."""
+    def changes(self, changes: Changes, size_bytes: int, after: Any = None) -> None:
+        """Give rows that need no parsing. size_bytes: what they count as in statistics.
+
+        after: the place that follows them, if it is known: they are then taken by one step, all or none.
+        """
         ...
 
     def begins(self, place: Any) -> None:
         """Say that what is given next begins at a place (JSON) which `ResumableSource.resume` takes up from.
 
         Said at the beginning of a body, or between rows given by `changes`. Until it is said the place is None.
+        """
+        ...
+
+    def kept(self) -> Any:
+        """Return the latest place that the circuit never goes back behind; None while there is none.
+
+        What comes before it may be forgotten at the other end.
         """
         ...
 
@@ -76,6 +86,15 @@ class ResumableSource(Source, Protocol):
 
     def resume(self, place: Any) -> None:
         """Have `run` begin at a place that `Feed.begins` was told; None: at the start. Raises: TransportRefused."""
+        ...
+
+
+@runtime_checkable
+class NamedSource(Source, Protocol):
+    """A source that leaves something at its other end which it has to find again."""
+
+    def named(self, name: str) -> None:
+        """Be told, before `run`, a name that is the same whenever this connector of this circuit runs."""
         ...
 
 

@@ -44,6 +44,9 @@ class Place:
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         """Read the settings `uri` and those of encryption. Raises: TransportRefused."""
+        # Loaded here, not by the thread of a source: a process that is forked meanwhile waits for the import for ever.
+        import adbc_driver_postgresql.dbapi  # type: ignore[import-untyped]  # noqa: F401
+
         self._uri = text_setting(config, "uri")
         self._options: dict[str, str] = {}
         self._pem: dict[str, str] = {}

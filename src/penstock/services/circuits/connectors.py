@@ -9,7 +9,7 @@ from typing import Any
 
 from penstock.ports.format import Encoder, FormatRefused, Layout
 from penstock.ports.sink import RelationSinkKind, ShapedSinkKind, SinkKind
-from penstock.ports.source import TransportRefused
+from penstock.ports.source import NamedSource, TransportRefused
 from penstock.services.circuits.built import Built
 from penstock.services.circuits.durability.endpoints import put_back
 from penstock.services.circuits.durability.manifest import InputState, OutputState
@@ -53,15 +53,17 @@ class Connectors:
         hub: Hub,
         stepper: Stepper,
         references: References,
+        circuit: str,
         inputs: Mapping[str, InputState],
         outputs: Mapping[str, OutputState],
     ) -> None:
-        """Open them all. inputs, outputs: how far they had come, by name, where a circuit goes on.
+        """Open them all. circuit: its id; inputs, outputs: how far they had come, by name, where it goes on.
 
         Raises: RemoteError when one cannot be used as declared.
         """
         self._intake = intake
         self._hub = hub
+        self._circuit = circuit
         self._built, self._kit, self._stepper, self._references = built, kit, stepper, references
         self.inlets: list[Inlet] = []
         for table in built.tables.values():
@@ -169,6 +171,8 @@ class Connectors:
             raise self._refusal("InvalidTransportConfig", declared, table, error) from None
         except FormatRefused as error:
             raise self._refusal("InvalidParserConfig", declared, table, error) from None
+        if isinstance(source, NamedSource):
+            source.named(f"{self._circuit}.{table}.{declared.name}")
         shown = {"stream": table, **declared.shown}
         endpoint = self._intake.endpoint(f"{table}.{declared.name}", table, shown, is_declared=True)
         endpoint.paused = bool(declared.shown.get("paused", False))

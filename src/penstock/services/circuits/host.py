@@ -144,6 +144,7 @@ class Host:
             self._hub,
             self.stepper,
             references,
+            arguments["circuit"],
             restarted.inputs,
             restarted.outputs,
         )

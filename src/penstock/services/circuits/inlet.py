@@ -116,11 +116,20 @@ class Inlet:
             self._take(decoder.finish(), 0, keep_lease=True)
         self._lease = None
 
-    def changes(self, changes: Changes, size_bytes: int) -> None:
+    def changes(self, changes: Changes, size_bytes: int, after: Any = None) -> None:
         """Queue rows."""
         self._wait_for_room()
-        self._put([changes], size_bytes)
+        if after is None:
+            self._put([changes], size_bytes)
+        else:
+            self._place, self._given = after, 0
+            self._intake.put(self.endpoint, [changes], size_bytes, lease=self._lease, marks=[(after, 0)])
         self._lease = self._pool.lease()  # what the source makes next is made from here on
+
+    def kept(self) -> Any:
+        """Return the place that the last checkpoint has; without checkpoints, what the last step has taken."""
+        with self._intake.lock:
+            return self.endpoint.kept if self.endpoint.is_kept else self.endpoint.mark[0]
 
     def wait_s(self, duration_s: float) -> None:
         """Sleep."""

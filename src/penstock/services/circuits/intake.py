@@ -38,6 +38,7 @@ class Endpoint:
     position: how many batches it has put; taken: (position, step) for each step that took some, the latest ones.
     active: requests being served, for endpoints that live by requests. held_bytes: read, but of no batch yet.
     settled: how many batches steps have taken; settled_records, settled_bytes: what they held; mark: what follows them.
+    is_kept: there is a checkpoint to go back to; kept: the place that it, or the journal on disk, has.
     max_step_records: a step takes at most so many, None: as many as of others. cleaned: takes secrets out of messages.
     """
 
@@ -59,6 +60,8 @@ class Endpoint:
     settled_records: int = 0
     settled_bytes: int = 0
     mark: Mark = (None, 0)
+    is_kept: bool = False
+    kept: Any = None
     end_of_input: bool = False
     paused: bool = False
     fatal_error: str | None = None

@@ -37,6 +37,7 @@ def put_back(endpoint: Endpoint, state: InputState) -> None:
     endpoint.total_records = endpoint.settled_records = state.records
     endpoint.total_bytes = endpoint.settled_bytes = state.size_bytes
     endpoint.mark = (state.place, state.skip)
+    endpoint.is_kept, endpoint.kept = True, state.place
     endpoint.parse_error_count = state.parse_errors
     endpoint.paused = state.paused
     endpoint.end_of_input = state.finished

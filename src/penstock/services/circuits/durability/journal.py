@@ -57,7 +57,7 @@ class Journal:
 
     def __init__(self, directory: Path, *, synced: bool) -> None:
         self._directory = directory
-        self._synced = synced
+        self.is_synced = synced
         self._file: Any = None
         directory.mkdir(parents=True, exist_ok=True)
 
@@ -70,7 +70,7 @@ class Journal:
         self._file.write(_HEADER.pack(len(payload), zlib.crc32(payload)))
         self._file.write(payload)
         self._file.flush()
-        if self._synced and isinstance(entry, StepTaken):
+        if self.is_synced and isinstance(entry, StepTaken):
             os.fdatasync(self._file.fileno())
 
     @property
@@ -117,7 +117,7 @@ class Journal:
 
     def _begin(self, step: int) -> None:
         self._file = open(self._directory / f"{step:020d}{_SUFFIX}", "wb")  # noqa: SIM115
-        if self._synced:
+        if self.is_synced:
             sync_directory(self._directory)
 
     def _files(self) -> list[tuple[int, Path]]:

@@ -11,7 +11,7 @@ import os
 import time
 import uuid
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import penstock
@@ -21,7 +21,7 @@ from penstock.services.circuits.built import Built
 from penstock.services.circuits.durability.checkpoints import Checkpoints, CheckpointUnusable
 from penstock.services.circuits.durability.endpoints import input_state
 from penstock.services.circuits.durability.journal import Delivered, Journal, StepTaken
-from penstock.services.circuits.durability.manifest import Manifest
+from penstock.services.circuits.durability.manifest import InputState, Manifest
 from penstock.services.circuits.durability.state import write_state
 from penstock.services.circuits.hub import Hub
 from penstock.services.circuits.intake import Intake, Taken
@@ -83,6 +83,15 @@ class Keeper:
             states = tuple(map(input_state, ends.values()))
         records, size = sum(part.records for part in taken), sum(part.bytes for part in taken)
         self.journal.append(StepTaken(step, clock_us, tables, states, records, size))
+        if self.journal.is_synced:
+            self._keeps(states)
+
+    def _keeps(self, states: Iterable[InputState]) -> None:
+        """Note that the circuit does not go back behind these places any more."""
+        with self._intake.lock:
+            for state in states:
+                if (endpoint := self._intake.endpoints.get(state.name)) is not None:
+                    endpoint.is_kept, endpoint.kept = True, state.place
 
     def delivered(self) -> None:
         """Note how far declared outputs have come, if they have."""
@@ -102,6 +111,9 @@ class Keeper:
             outlet.flush_buffer()
         with self._intake.lock:
             inputs = tuple(input_state(endpoint) for endpoint in self._intake.endpoints.values())
+            for endpoint in self._intake.endpoints.values():
+                if not endpoint.is_kept:  # from now on the circuit may go back to here
+                    endpoint.is_kept, endpoint.kept = True, endpoint.mark[0]
         manifest = Manifest(
             id=str(uuid.uuid4()),
             made_at_us=time.time_ns() // 1000,
@@ -129,6 +141,8 @@ class Keeper:
             self._checkpoints.tidy()
             raise CheckpointUnusable(f"the process that wrote checkpoint {id} ended with status {code}; see the log")
         manifest = self._checkpoints.publish(id)
+        if self.journal is None or not self.journal.is_synced:
+            self._keeps(manifest.inputs)
         if self.journal is not None:
             self.journal.drop(manifest.steps)
         self.last_s = time.monotonic() - began
