@@ -69,7 +69,7 @@ class Place:
     def connected(self, *, autocommit: bool = False) -> Iterator[Any]:
         """Connect. Raises: OSError for whatever the database says, here and within."""
         from adbc_driver_manager import Error
-        from adbc_driver_postgresql import dbapi  # type: ignore[import-untyped]
+        from adbc_driver_postgresql import dbapi
 
         try:
             with tempfile.TemporaryDirectory(prefix="penstock-tls-") as directory:

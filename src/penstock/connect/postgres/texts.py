@@ -77,6 +77,7 @@ def _items(text: str, at: int) -> tuple[list[Any], int]:
         raise ValueError("an array begins with {")
     at += 1
     items: list[Any] = []
+    item: Any
     while text[at : at + 1] != "}":
         if text[at : at + 1] == "{":
             item, at = _items(text, at)
