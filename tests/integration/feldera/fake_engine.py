@@ -146,7 +146,9 @@ class FakeCircuit:
         yield "circuit says hello"
 
     async def profile(self) -> dict[str, Any]:
-        return {"operators": [{"id": "map1", "rows": 3}]}
+        operator = {"id": "map1", "operator": "map", "state_rows": {"rows": 3}, "state_bytes": 120}
+        sizes = {"memory_bytes": 5000, "spilled_bytes": 0, "pool_bytes": 700, "pool_values": 9}
+        return {"steps": 1, **sizes, "operators": [operator]}
 
     async def stop(self) -> None:
         self._finish(None)

@@ -1,6 +1,7 @@
 """Feeding, following and asking, over an engine in memory."""
 
 import asyncio
+import gzip
 import io
 import json
 import zipfile
@@ -314,7 +315,10 @@ async def test_profiles_and_the_bundle(server: Server) -> None:
     names = zipfile.ZipFile(io.BytesIO(bundle.content)).namelist()
     assert {"metadata.txt", "metadata.json"} < set(names)
     kept = {name.partition("/")[2] for name in names if "/" in name}
-    assert "circuit_profile.json" in kept
+    assert {"circuit_profile.json", "heap_profile.pb.gz"} <= kept
+    heap = await server.call("GET", "/pipelines/p/heap_profile")
+    assert heap.headers["content-type"] == "application/protobuf"
+    assert b"operators" in gzip.decompress(heap.content)
     assert "logs.txt" not in kept
     assert code(await server.call("GET", "/pipelines/p/support_bundle?logs=maybe")) == (
         400,

@@ -120,6 +120,7 @@ _GLOBAL: Final = (
     ("records_late_total", "counter", "Records dropped because they came too late", "late_records"),
     ("dbsp_steps_total", "counter", "Steps taken", "total_completed_steps"),
     ("process_resident_memory_bytes", "gauge", "Resident memory of the circuit's process", "rss_bytes"),
+    ("memory_pressure_epoch", "counter", "How often memory became scarce", "memory_pressure_epoch"),
     ("storage_usage_bytes", "gauge", "Bytes of stored state", "storage_bytes"),
 )
 _INPUT: Final = (
@@ -140,6 +141,7 @@ _OUTPUT: Final = (
     ("output_connector_errors_encode_total", "counter", "Records that could not be written", "num_encode_errors"),
     ("output_connector_errors_transport_total", "counter", "Failures of the transport", "num_transport_errors"),
 )
+_PRESSURE: Final = {"low": 0, "moderate": 1, "high": 2, "critical": 3}
 _TRANSACTION: Final = {"NoTransaction": 0, "TransactionInProgress": 1, "CommitInProgress": 2}
 
 
@@ -152,6 +154,13 @@ def families(pipeline: Mapping[str, str], shown: Mapping[str, Any]) -> tuple[Fam
         _single(pipeline, "process_start_time_seconds", "gauge", "Start, since 1970", metrics["start_time"]),
         _single(pipeline, "pipeline_start_time_seconds", "gauge", "Start, since 1970", metrics["start_time"]),
         _single(pipeline, "pipeline_complete", "gauge", "Whether all is done", metrics["pipeline_complete"]),
+        _single(
+            pipeline,
+            "memory_pressure",
+            "gauge",
+            "0: low, 1: moderate, 2: high, 3: critical",
+            _PRESSURE[metrics["memory_pressure"]],
+        ),
         _single(
             pipeline,
             "transaction_state",

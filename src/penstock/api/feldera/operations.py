@@ -118,7 +118,7 @@ _LINES: Final = (
     Operation("GET", f"{P}/circuit_profile", profiles.zip_profile, R),
     Operation("GET", f"{P}/circuit_json_profile", profiles.json_profile, R),
     Operation("GET", f"{P}/support_bundle", profiles.bundle, R),
-    Operation("GET", f"{P}/heap_profile", None, R),
+    Operation("GET", f"{P}/heap_profile", profiles.heap, R),
     Operation("GET", f"{P}/samply_profile", None, R),
     Operation("POST", f"{P}/samply_profile", None, W),
     # checkpoints

@@ -73,6 +73,7 @@ class Host:
         self._intake: Intake
         self._hub = Hub()
         self._timer: Timer
+        self._budget: Budget
         self._connectors: Connectors
         self._statistics: Statistics
         self._keeping: Keeping
@@ -134,8 +135,10 @@ class Host:
         self._circuit = restarted.built
         self._intake = Intake(list(self._circuit.tables))
         self._intake.on_room = self._wake_soon
-        budget = Budget.of(settings, durability.directory, self._log)
-        self.stepper = Stepper(self._circuit, self._intake, self._hub, self._timer, budget, settings, self._on_failure)
+        self._budget = Budget.of(settings, durability.directory, self._log)
+        self.stepper = Stepper(
+            self._circuit, self._intake, self._hub, self._timer, self._budget, settings, self._on_failure
+        )
         put_back_requests(self._intake, restarted.inputs.values(), self._circuit.tables)
         self._connectors = Connectors(
             self._circuit,
@@ -149,7 +152,7 @@ class Host:
             restarted.outputs,
         )
         self._statistics = Statistics(
-            self._intake, self._hub, self.stepper, budget, uses_clock=self._circuit.circuit.uses_clock
+            self._intake, self._hub, self.stepper, self._budget, uses_clock=self._circuit.circuit.uses_clock
         )
         memory_mb = settings.get("query_memory_mb") or 2048
         self._adhoc = AdHoc(self._circuit, self.stepper, self._ingest_rows, int(memory_mb))
@@ -429,7 +432,7 @@ class Host:
         return {**collected, "checkpoints": checkpoints}
 
     async def profile(self, request: Request) -> dict[str, Any]:
-        """Describe the operators."""
+        """Describe the operators, and what else takes memory."""
         operators = []
         circuit = self._circuit.circuit
         for index, (wired, held) in enumerate(zip(circuit.operators, circuit.parts(), strict=True)):
@@ -445,8 +448,14 @@ class Host:
                     "state_bytes": sum(part.size_bytes for part in held.values()),
                 }
             )
-        steps = self.stepper.published_steps
-        return {"steps": steps, "pool_bytes": self._circuit.pool.size_bytes, "operators": operators}
+        return {
+            "steps": self.stepper.published_steps,
+            "memory_bytes": self._budget.look(),
+            "spilled_bytes": self._budget.spilled_bytes,
+            "pool_bytes": circuit.pool.size_bytes,
+            "pool_values": len(circuit.pool),
+            "operators": operators,
+        }
 
 
 _HANDLERS: Mapping[str, Callable[[Host, Request], Any]] = {

@@ -197,7 +197,7 @@ class CircuitProcess(Protocol):
         ...
 
     async def profile(self) -> dict[str, Any]:
-        """Operators with rows, state bytes and time."""
+        """Operators with rows, state bytes and time; bytes of memory, of state on disk, of values and their number."""
         ...
 
     async def stop(self) -> None:

@@ -13,16 +13,17 @@ from penstock.api.feldera.editions import edition_name
 from penstock.api.feldera.errors import refuse
 from penstock.api.feldera.handlers.found import found, process
 from penstock.api.feldera.handlers.observe import current_stats
+from penstock.api.feldera.heap import heap_profile
 from penstock.api.feldera.kinds import PLATFORM_VERSION, face_of
 from penstock.api.feldera.storage_config import concealed
 from penstock.api.shared.call import Call
 from penstock.api.shared.streams import stream
 from penstock.kernel.errors import PenstockError
-from penstock.kernel.instants import rfc3339
+from penstock.kernel.instants import rfc3339, unix_ms
 from penstock.services.circuits.process import RequestFailed
 from penstock.services.circuits.service import Circuit
 
-__all__ = ["bundle", "json_profile", "zip_profile"]
+__all__ = ["bundle", "heap", "json_profile", "zip_profile"]
 
 _PIECE: Final = 1 << 16
 _PARTS: Final = (
@@ -49,6 +50,12 @@ async def zip_profile(call: Call) -> Response:
     archive = _zipped({"profile.json": msgspec.json.encode(profile)})
     headers = {"Content-Disposition": 'attachment; filename="profile.zip"'}
     return stream(_pieces(archive), "application/zip", headers=headers)
+
+
+async def heap(call: Call) -> Response:
+    """Send what the memory of a pipeline's process holds, for pprof."""
+    content = heap_profile(await process(call).profile(), unix_ms(call.services.clock.now()) * 1_000_000)
+    return Response(content, media_type="application/protobuf")
 
 
 async def bundle(call: Call) -> Response:
@@ -94,6 +101,7 @@ async def _collect(call: Call, circuit: Circuit) -> dict[str, bytes]:
         files["metrics.txt"] = counters.prometheus(counters.families(labels, shown)).encode()
         profile = await services.circuits.process(circuit).profile()
         files["circuit_profile.json"] = msgspec.json.encode(_profile(profile))
+        files["heap_profile.pb.gz"] = heap_profile(profile, unix_ms(services.clock.now()) * 1_000_000)
     except (PenstockError, RequestFailed) as error:
         services.circuits.logbook(circuit).write(f"support bundle without counters: {error}")
     return files
