@@ -10,6 +10,9 @@ from penstock.connect.formats.json import JsonFormat
 from penstock.connect.formats.parquet import ParquetFormat
 from penstock.connect.formats.raw import RawFormat
 from penstock.connect.kafka import KafkaSink, KafkaSource
+from penstock.connect.lake.delta_sink import DeltaSink
+from penstock.connect.lake.delta_source import DeltaSource
+from penstock.connect.lake.iceberg import IcebergSource
 from penstock.connect.nats import NatsSource
 from penstock.connect.nothing import EmptySource, NullSink
 from penstock.connect.objects import S3Objects
@@ -32,10 +35,12 @@ KIT = Kit.of(
         KafkaSource(),
         NatsSource(),
         S3Source(),
+        DeltaSource(),
+        IcebergSource(),
         PostgresSource(),
         PostgresChangesSource(),
         EmptySource(),
     ),
-    sinks=(FileSink(), KafkaSink(), RedisSink(), PostgresSink(), NullSink()),
+    sinks=(FileSink(), KafkaSink(), RedisSink(), DeltaSink(), PostgresSink(), NullSink()),
     objects=S3Objects(),
 )

@@ -83,6 +83,9 @@ class Inlet:
         """Note where what is given next begins."""
         if self._given or place != self._place:
             self._place, self._given = place, 0
+            with self._intake.lock:
+                if not self._skip and self.endpoint.position == self.endpoint.settled:
+                    self.endpoint.mark = (place, 0)  # kept even if nothing comes: a follower knows where it began
 
     def data(self, data: bytes) -> None:
         """Parse and queue a piece of a body."""
