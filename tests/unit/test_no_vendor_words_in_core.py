@@ -9,6 +9,9 @@ VENDOR = re.compile(r"feldera|kfp|kubeflow|ubiops|cdap", re.IGNORECASE)
 # The composition root names the dialects: that is what it is for. `demo` plays the part of a client.
 ALLOWED = ("api/", "boot/registry.py", "cli/demo", "console/")
 
+# Names of columns in tables outside: those who read them know them by a dialect's name.
+COLUMNS = re.compile(r"__feldera_(?:op|ts)\b")
+
 
 def test_no_dialect_is_named_outside_its_place() -> None:
     files = [path for path in SOURCE.rglob("*") if path.suffix in (".py", ".sql")]
@@ -17,7 +20,7 @@ def test_no_dialect_is_named_outside_its_place() -> None:
         for path in files
         if not (name := path.relative_to(SOURCE).as_posix()).startswith(ALLOWED)
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
-        if VENDOR.search(line)
+        if VENDOR.search(COLUMNS.sub("", line))
     ]
 
     assert len(files) > 30

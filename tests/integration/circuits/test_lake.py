@@ -101,7 +101,7 @@ async def test_a_snapshot_goes_on_where_it_was(engine: WarmEngine, tmp_path: Pat
     """
     async with running(engine, program, directory=tmp_path / "kept", **EXACTLY) as circuit:
         async with asyncio.timeout(20):
-            while not (await circuit.stats())["global"]["total_processed_records"]:  # noqa: ASYNC110
+            while not (await circuit.stats())["global"]["total_completed_records"]:  # noqa: ASYNC110
                 await asyncio.sleep(0.001)
         await kill(circuit)
     write_deltalake(source, rows(120_000, 5), mode="append")

@@ -20,7 +20,7 @@ __all__ = ["Budget"]
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _MB = 1_000_000
 _PRESSURES = ((0.95, "critical"), (0.90, "high"), (0.85, "moderate"), (0.0, "low"))
-"""Source: Feldera's documentation of `max_rss_mb`; there, too, state goes to disk from `moderate` on."""
+"""Source: documentation of the setting `max_rss_mb`; there, too, state goes to disk from `moderate` on."""
 _FULL, _ENOUGH = 0.85, 0.80
 _LEAST_ROOM_BYTES = 32 * _MB
 _INTERVAL_S = 0.02
