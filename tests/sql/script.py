@@ -28,6 +28,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import penstock.boot.languages  # noqa: F401 - scripts declare functions
 from penstock.data.types import Kind
 from penstock.sql.compile import compile_program
 from penstock.sql.plan.nodes import Program

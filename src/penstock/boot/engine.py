@@ -18,6 +18,7 @@ import socket
 
 import pyarrow as pa
 
+import penstock.boot.languages  # noqa: F401 - a program may bring functions
 from penstock.boot.adapters import KIT
 from penstock.boot.phases import PHASES
 from penstock.services.circuits import compilation, host, zygote

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from penstock.data.types import Field, Kind, SqlType
+import ast
+from collections.abc import Sequence
+
+from penstock.data.types import INTERVALS, Field, Kind, SqlType
 from penstock.sql.binder.aggregates import AGGREGATES, OFFSETS, RANKS
 from penstock.sql.binder.catalog import Catalog, Function
 from penstock.sql.binder.expressions import Expressions, castable
 from penstock.sql.binder.names import Frame, Scope, Visible
 from penstock.sql.binder.queries import Queries
+from penstock.sql.binder.routines import JSON_PREFIX, dedented
 from penstock.sql.binder.slots import Slots
 from penstock.sql.binder.types import bind_type
-from penstock.sql.diagnostics import SqlError
+from penstock.sql.diagnostics import NotSupported, SqlError
 from penstock.sql.functions.coercion import describe
 from penstock.sql.functions.registry import FUNCTIONS
 from penstock.sql.parser.ast import CreateFunction, CreateType
@@ -53,6 +57,14 @@ def define_function(statement: CreateFunction, catalog: Catalog) -> None:
     parameters = tuple([(n, bind_type(t, catalog, True)) for n, t in statement.parameters])
     result = bind_type(statement.returns, catalog, True)
     function = Function(statement, parameters, result)
+    if statement.language is not None:
+        _check_source(statement, [*(t for _, t in parameters), result])
+    elif statement.body is None and not name.lower().startswith(JSON_PREFIX):
+        raise NotSupported(
+            f"function '{name}' without a body, whose code would be in Rust (udf_rust); write it as an expression or "
+            f"as LANGUAGE PYTHON AS 'def {name}(...): ...'",
+            statement.name.span,
+        )
     if statement.body is not None:
         columns = [Visible(None, n.text, ColumnRef(i, t)) for i, (n, t) in enumerate(parameters)]
         binder = Expressions(catalog, Scope(columns, Frame()), Slots(), Queries(catalog).bind, inlining=(name.lower(),))
@@ -64,3 +76,32 @@ def define_function(statement: CreateFunction, catalog: Catalog) -> None:
                 "Type mismatch",
             )
     catalog.functions[name.lower()] = function
+
+
+def _check_source(statement: CreateFunction, types: Sequence[SqlType]) -> None:
+    """Look for what can be told of a function in another language without running it."""
+    assert statement.source is not None
+    name, span = statement.name.text, statement.source.span
+    if statement.language != "PYTHON":
+        raise NotSupported(f"functions in {statement.language}; SQL and PYTHON are there", statement.name.span)
+    for kind in types:
+        if not _passes(kind):
+            raise NotSupported(f"values of type {describe(kind)} in functions in PYTHON", statement.name.span)
+    try:
+        tree = ast.parse(dedented(statement.source.text))
+    except (SyntaxError, ValueError) as error:
+        where = f" (line {error.lineno} of its text)" if isinstance(error, SyntaxError) else ""
+        raise SqlError(f"The text of function '{name}' is not Python: {error.args[0]}{where}", span) from None
+    found = [n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == name]
+    if not found:
+        raise SqlError(f"The text of function '{name}' defines no function {name}: def {name}(...):", span)
+    given, taken = len(statement.parameters), found[-1].args
+    least = len(taken.posonlyargs) + len(taken.args) - len(taken.defaults)
+    most = len(taken.posonlyargs) + len(taken.args)
+    if given < least or (given > most and taken.vararg is None):
+        raise SqlError(f"Function '{name}' is declared with {given} parameters, but its text takes {most}", span)
+
+
+def _passes(kind: SqlType) -> bool:
+    inner = [part for part in (kind.key, kind.element) if part is not None] + [f.type for f in kind.fields]
+    return kind.kind not in (*INTERVALS, Kind.NULL) and all(_passes(part) for part in inner)

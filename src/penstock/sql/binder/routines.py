@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from penstock.data.types import Kind, SqlType
+from penstock.data.types import BOOLEAN, Kind, SqlType
 from penstock.sql.binder.catalog import Function
 from penstock.sql.binder.coerce import exactly, names_of
 from penstock.sql.binder.names import Frame, Scope, Visible
 from penstock.sql.diagnostics import NotSupported, SqlError
 from penstock.sql.functions.casts import castable
+from penstock.sql.functions.foreign import FOREIGN
 from penstock.sql.parser.ast import Apply, Expression, Named
-from penstock.sql.plan.expr import Call, Cast, Expr, Span
+from penstock.sql.plan.expr import Call, Case, Cast, Expr, Literal, Span
 
 if TYPE_CHECKING:
     from penstock.sql.binder.expressions import Expressions
@@ -40,6 +42,8 @@ def _function(binder: Expressions, apply: Apply, function: Function) -> Expr:
     if key in binder.inlining:
         raise SqlError(f"Recursive function '{key}'", apply.span)
     args = _arguments(binder, apply, [(n.text, t) for n, t in function.parameters])
+    if function.definition.source is not None:
+        return _foreign(apply, function, args)
     if function.definition.body is None:
         return _from_json(binder, apply, function, args)
     columns = [Visible(None, n.text, a) for a, (n, _) in zip(args, function.parameters, strict=True)]
@@ -55,9 +59,32 @@ def _function(binder: Expressions, apply: Apply, function: Function) -> Expr:
     return exactly(inner.bind(function.definition.body), function.result)
 
 
+def _foreign(apply: Apply, function: Function, args: Sequence[Expr]) -> Expr:
+    """A call of code in another language; where an argument that may not be NULL is NULL, so is the result."""
+    definition = function.definition
+    assert definition.source is not None and definition.language is not None
+    texts = (definition.language, definition.name.text, dedented(definition.source.text))
+    constants = [Literal(text, SqlType(Kind.VARCHAR, False), apply.span) for text in texts]
+    made = Call(FOREIGN, (*constants, *args), function.result, apply.span)
+    missing = [
+        Call("IS NULL", (a,), BOOLEAN, a.span)
+        for a, (_, kind) in zip(args, function.parameters, strict=True)
+        if a.type.nullable and (definition.strict or not kind.nullable)
+    ]
+    if not missing:
+        return made
+    null = function.result.with_nullable(True)
+    return Case(tuple([(test, Literal(None, null)) for test in missing]), made, null, apply.span)
+
+
+def dedented(text: str) -> str:
+    """Return the text of a function without the margin that it has in the program."""
+    return textwrap.dedent(text).strip("\n") + "\n"
+
+
 def _from_json(binder: Expressions, apply: Apply, function: Function, args: Sequence[Expr]) -> Expr:
-    if not apply.name.lower().startswith(JSON_PREFIX) or len(args) != 1:
-        raise NotSupported(f"function '{apply.name.lower()}' without a SQL body", apply.span)
+    if len(args) != 1:
+        raise NotSupported(f"function '{apply.name.lower()}' with other parameters than one text", apply.span)
     parsed = binder.call("PARSE_JSON", args, apply.span)
     return Cast(parsed, function.result.with_nullable(True), True, apply.span)
 

@@ -30,6 +30,7 @@ FAMILIES = (
     "casts_nested",
     "casts_variant",
     "variant_lambdas",
+    "foreign",
 )
 """Modules that register functions and casts when they are imported."""
 

@@ -198,7 +198,7 @@ def _remembering(
 
     def kernel(arguments: Sequence[Column], row_count: int) -> Column:
         argument = arguments[at]
-        if strict or argument.nulls is None:
+        if strict or argument.nulls is None or not argument.nulls.any():
             return memo.of(argument)
         return over_distinct(run, pool, signature, arguments, row_count)
 

@@ -445,13 +445,19 @@ class CreateType:
 
 @dataclass(frozen=True, slots=True)
 class CreateFunction:
-    """CREATE FUNCTION name(parameters) RETURNS type [AS expression]."""
+    """CREATE FUNCTION name(parameters) RETURNS type [LANGUAGE word] [AS expression or text].
+
+    source: the text of a function in another language. strict: NULL for an argument gives NULL, without a call.
+    """
 
     name: Name
     parameters: tuple[tuple[Name, TypeName], ...]
     returns: TypeName
     body: Expression | None
     span: Span | None
+    language: str | None = None
+    source: Constant | None = None
+    strict: bool = False
 
 
 @dataclass(frozen=True, slots=True)

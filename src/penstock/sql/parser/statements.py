@@ -5,6 +5,7 @@ from __future__ import annotations
 from penstock.sql.diagnostics import NotSupported, SqlError
 from penstock.sql.parser import expressions, queries, tables, types
 from penstock.sql.parser.ast import (
+    Constant,
     CreateFunction,
     CreateIndex,
     CreateType,
@@ -24,6 +25,9 @@ from penstock.sql.parser.words import words
 _NO_STATEMENTS = words(
     "ALTER ANALYZE BEGIN CALL COMMIT DELETE DESCRIBE DROP EXPLAIN INSERT MERGE REMOVE ROLLBACK TRUNCATE UPDATE"
 )
+
+
+_ROUTINE = words("LANGUAGE RETURNS CALLED DETERMINISTIC")
 
 
 def program(c: Cursor) -> list[Statement]:
@@ -136,8 +140,25 @@ def _create_function(c: Cursor, start: Token) -> CreateFunction:
         parameters = c.wrapped(types.field)
     c.expect("RETURNS")
     returns = types.nullable_type(c)
-    body = expressions.expression(c) if c.accept("AS") else None
-    return CreateFunction(name, parameters, returns, body, c.span(start))
+    language: str | None = None
+    strict = False
+    while c.key in _ROUTINE:
+        if c.accept("LANGUAGE"):
+            language = c.name().text.upper()
+        elif c.accept("RETURNS", "NULL", "ON", "NULL", "INPUT"):
+            strict = True
+        elif not c.accept("CALLED", "ON", "NULL", "INPUT") and not c.accept("DETERMINISTIC"):
+            c.fail("AS")
+    if language is None or language == "SQL":
+        body = expressions.expression(c) if c.accept("AS") else None
+        return CreateFunction(name, parameters, returns, body, c.span(start))
+    c.expect("AS")
+    token = c.token
+    if token.kind != "string":
+        c.fail("the function's text in single quotes")
+    c.advance()
+    text = Constant("string", token.text, token.span)
+    return CreateFunction(name, parameters, returns, None, c.span(start), language, text, strict)
 
 
 def _set(c: Cursor, start: Token) -> SetOption:
