@@ -67,6 +67,7 @@ class Script:
     queries: list[Query] = field(default_factory=list)
     failing: list[Failing] = field(default_factory=list)
     breaking: list[Failing] = field(default_factory=list)
+    rows: dict[str, list[Row]] | None = None
 
 
 def parse_script(path: Path) -> Script:
@@ -121,7 +122,13 @@ def program(script: Script) -> str:
 
 
 def table_rows(script: Script) -> dict[str, list[Row]]:
-    """Return the rows that the script inserts, as Python values."""
+    """Return the rows that the script inserts, as Python values; they are made once."""
+    if script.rows is None:
+        script.rows = _made(script)
+    return script.rows
+
+
+def _made(script: Script) -> dict[str, list[Row]]:
     base = ";\n".join(script.statements)
     tables = {r.name: r for r in Run(base + ";").program.tables}
     result: dict[str, list[Row]] = {}
@@ -213,7 +220,7 @@ def _in_order(compiled: Program, script: Script) -> Run:
     run = Run(compiled)
     run.step([])
     for insert in script.inserts:
-        some = table_rows(replace(script, inserts=[insert]))
+        some = table_rows(replace(script, inserts=[insert], rows=None))
         run.step([(name, row, 1) for name, rows in some.items() for row in rows])
         run.save_and_load()
     return run

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import reduce
 
-from penstock.data.types import BOOLEAN, INTERVALS, NUMERIC, Field, Kind, SqlType
+from penstock.data.types import BOOLEAN, INTERVALS, TIMESTAMP, NUMERIC, Field, Kind, SqlType
 from penstock.sql.binder.expressions import Expressions, special
 from penstock.sql.binder.types import interval_type
 from penstock.sql.diagnostics import SqlError
 from penstock.sql.functions.coercion import describe, mismatch
+from penstock.sql.functions.intervals import UNIT_MICROS
 from penstock.sql.functions.registry import FUNCTIONS
 from penstock.sql.parser.ast import Apply, Constant
 from penstock.sql.plan.expr import Call, Case, Cast, Expr, Literal
@@ -51,6 +52,19 @@ def _plus(binder: Expressions, apply: Apply) -> Expr:
     if args[0].type.kind not in NUMERIC + INTERVALS:
         raise SqlError(str(mismatch("+", [args[0].type])), apply.span)
     return args[0]
+
+
+@special("TIMESTAMPADD", "DATEADD")
+def _add_units(binder: Expressions, apply: Apply) -> Expr:
+    """A date with units shorter than a day added to it is a timestamp, unlike one with an interval of them."""
+    args = binder.arguments(apply)
+    unit, moment = args[0], args[-1]
+    if isinstance(unit, Literal) and str(unit.value).upper() in _WITHIN_A_DAY and moment.type.kind is Kind.DATE:
+        args = (*args[:-1], binder.cast(moment, TIMESTAMP.with_nullable(moment.type.nullable), False, moment.span))
+    return binder.call(apply.name, args, apply.span)
+
+
+_WITHIN_A_DAY = UNIT_MICROS.keys() - {"WEEK", "DAY"}
 
 
 @special("NULLIF")
