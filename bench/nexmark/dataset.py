@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.csv
 
 from bench.cache import cache_directory
-from bench.nexmark.generator import generate
 from bench.nexmark.layout import PART_COUNT, STREAMS, Stream, stripe_epochs
+from penstock.connect.nexmark.generator import generate
 
 FORMAT = 1
 """Raise it whenever the generator or the files change: old folders are then left alone and new ones written."""

@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.csv
 
 from bench.nexmark.dataset import Dataset, side_input
-from bench.nexmark.generator import SCHEMAS
 from bench.nexmark.layout import EPOCH_EVENTS, PART_COUNT, STREAMS, Stream
+from penstock.connect.nexmark.generator import SCHEMAS
 
 BLOCK_BYTES = 1 << 20
 STRIPES_AHEAD = 3

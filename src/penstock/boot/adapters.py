@@ -14,6 +14,7 @@ from penstock.connect.lake.delta_sink import DeltaSink
 from penstock.connect.lake.delta_source import DeltaSource
 from penstock.connect.lake.iceberg import IcebergSource
 from penstock.connect.nats import NatsSource
+from penstock.connect.nexmark.source import NexmarkSource
 from penstock.connect.nothing import EmptySource, NullSink
 from penstock.connect.objects import S3Objects
 from penstock.connect.postgres.query import PostgresSource
@@ -37,6 +38,7 @@ KIT = Kit.of(
         S3Source(),
         DeltaSource(),
         IcebergSource(),
+        NexmarkSource(),
         PostgresSource(),
         PostgresChangesSource(),
         EmptySource(),

@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.circuits.driving import feed, query, running
+from tests.integration.circuits.driving import answers, feed, query, running
 
 from penstock.services.circuits.engine import WarmEngine
 from penstock.services.circuits.process import RequestFailed
@@ -174,3 +176,29 @@ async def test_a_source_without_end_waits_for_the_circuit(engine: WarmEngine) ->
 
     assert stats["total_input_records"] == one
     assert stats["buffered_input_records"] <= 600_000
+
+
+async def test_the_streams_of_nexmark_go_on_after_a_kill(engine: WarmEngine, tmp_path: Path) -> None:
+    def stream(table: str, **options: int) -> str:
+        config = {"table": table, **({"options": options} if options else {})}
+        return "'" + json.dumps([{"transport": {"name": "nexmark", "config": config}}]) + "'"
+
+    program = f"""
+    CREATE TABLE auction (id BIGINT, item VARCHAR, description VARCHAR, initial BIGINT, reserve BIGINT, at TIMESTAMP,
+        expires TIMESTAMP, seller BIGINT, category BIGINT, extra VARCHAR) WITH ('connectors' = {stream("auction")});
+    CREATE TABLE bid (auction BIGINT, bidder BIGINT, price BIGINT, channel VARCHAR, url VARCHAR, at TIMESTAMP,
+        extra VARCHAR) WITH ('connectors' = {stream("bid", events=100_000)});
+    CREATE MATERIALIZED VIEW v AS SELECT COUNT(*) AS bids, COUNT(DISTINCT b.auction) > 1000 AS many
+    FROM bid b JOIN auction a ON a.id = b.auction;
+    CREATE MATERIALIZED VIEW counted AS SELECT (SELECT COUNT(*) FROM bid) AS b, (SELECT COUNT(*) FROM auction) AS a;
+    """
+    settings = {"fault_tolerance": {"model": "exactly_once", "checkpoint_interval_secs": None}}
+    async with running(engine, program, directory=tmp_path, **settings) as circuit:
+        await asyncio.sleep(0.1)
+        os.kill(circuit.pid, signal.SIGKILL)
+        await circuit.ended()
+    async with running(engine, program, directory=tmp_path, **settings) as circuit:
+        await answers(circuit, "SELECT * FROM counted", [{"b": 92_000, "a": 6_000}])
+        joined = await query(circuit, "SELECT bids > 90000 AS most, many FROM v")
+
+    assert joined == [{"most": True, "many": True}]

@@ -8,8 +8,9 @@ import pytest
 from bench.cache import VARIABLE
 from bench.nexmark.dataset import Dataset, load_dataset, open_dataset, stripes
 from bench.nexmark.feed import steps
-from bench.nexmark.generator import FIRST_ID, HOT_GROUP, SCHEMAS, generate
 from bench.nexmark.layout import AUCTION, BID, PERSON, STREAMS
+
+from penstock.connect.nexmark.generator import FIRST_ID, HOT_GROUP, SCHEMAS, generate
 
 EVENTS = 20_000
 

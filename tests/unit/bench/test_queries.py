@@ -2,8 +2,9 @@
 
 import pytest
 from bench.nexmark.flink import describe_job
-from bench.nexmark.generator import SCHEMAS
 from bench.nexmark.queries import QUERIES, Query, tables
+
+from penstock.connect.nexmark.generator import SCHEMAS
 
 DIALECTS = ["feldera", "flink", "duckdb"]
 

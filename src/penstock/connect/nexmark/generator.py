@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from bench.nexmark import words
-from bench.nexmark.layout import AUCTION, BID, EPOCH_EVENTS, PERSON, Stream
+from penstock.connect.nexmark import words
+from penstock.connect.nexmark.streams import AUCTION, BID, EPOCH_EVENTS, PERSON, Stream
 
 EVENTS_PER_SECOND = 10_000
 """Event time, not speed: one event each 100 us; the reference's default rate."""
