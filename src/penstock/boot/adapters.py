@@ -20,6 +20,7 @@ from penstock.connect.objects import S3Objects
 from penstock.connect.postgres.query import PostgresSource
 from penstock.connect.postgres.replication import PostgresChangesSource
 from penstock.connect.postgres.sink import PostgresSink
+from penstock.connect.pubsub import PubSubSource
 from penstock.connect.redis import RedisSink
 from penstock.connect.s3 import S3Source
 from penstock.connect.url import UrlSource
@@ -39,6 +40,7 @@ KIT = Kit.of(
         DeltaSource(),
         IcebergSource(),
         NexmarkSource(),
+        PubSubSource(),
         PostgresSource(),
         PostgresChangesSource(),
         EmptySource(),
