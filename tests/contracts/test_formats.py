@@ -1,11 +1,14 @@
 """The format contract on every format there is."""
 
 import io
+import json
 from typing import ClassVar
 
+import fastavro
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from penstock.connect.formats.avro import AvroFormat
 from penstock.connect.formats.csv import CsvFormat
 from penstock.connect.formats.json import JsonFormat
 from penstock.connect.formats.parquet import ParquetFormat
@@ -79,3 +82,31 @@ class TestRawBlob(FormatContract):
     rows = ((None, b"\x00\xff\n", 1),)
     options: ClassVar = {"column_name": "DATA"}
     body = b"\x00\xff\n"
+
+
+AVRO = {
+    "type": "record",
+    "name": "r",
+    "fields": [{"name": "ID", "type": "int"}, {"name": "word", "type": ["null", "string"]}],
+}
+
+
+def avro_data(head: bytes) -> bytes:
+    schema = fastavro.parse_schema(AVRO)
+    data = io.BytesIO()
+    for row in ({"ID": 1, "word": "grün"}, {"ID": 2, "word": "a b"}):
+        data.write(head)
+        fastavro.schemaless_writer(data, schema, row)
+    return data.getvalue()
+
+
+class TestAvroMessages(FormatContract):
+    format = AvroFormat()
+    options: ClassVar = {"schema": json.dumps(AVRO)}
+    body = avro_data(b"\0\0\0\0\7")
+
+
+class TestAvroBare(FormatContract):
+    format = AvroFormat()
+    options: ClassVar = {"schema": json.dumps(AVRO), "skip_schema_id": True}
+    body = avro_data(b"")

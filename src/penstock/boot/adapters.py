@@ -5,6 +5,7 @@ Loaded by the engine's process alone: the formats bring numpy and Arrow with the
 
 from penstock.connect.datagen.source import GeneratorSource
 from penstock.connect.files import FileSink, FileSource
+from penstock.connect.formats.avro import AvroFormat
 from penstock.connect.formats.csv import CsvFormat
 from penstock.connect.formats.json import JsonFormat
 from penstock.connect.formats.parquet import ParquetFormat
@@ -29,7 +30,7 @@ from penstock.services.circuits.kit import Kit
 __all__ = ["KIT"]
 
 KIT = Kit.of(
-    formats=(JsonFormat(), CsvFormat(), ParquetFormat(), RawFormat()),
+    formats=(JsonFormat(), CsvFormat(), ParquetFormat(), AvroFormat(), RawFormat()),
     sources=(
         GeneratorSource(),
         FileSource(),

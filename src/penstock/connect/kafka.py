@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from penstock.data.pool import Pool
-from penstock.ports.format import Layout
+from penstock.ports.format import Encoded, Layout
 from penstock.ports.source import Feed, TransportRefused
 
 if TYPE_CHECKING:
@@ -248,14 +248,19 @@ class OpenKafkaSink:
 
     def write(self, payload: bytes) -> None:
         """Hand a message to librdkafka; it has arrived when `flush` returns."""
+        self.write_message(Encoded(payload, 1))
+
+    def write_message(self, message: Encoded) -> None:
+        """Hand a message with its key and headers to librdkafka; it has arrived when `flush` returns."""
         numbered = [(_WRITER, self._writer.encode()), (_NUMBER, str(self.number).encode())]
         while True:
             try:
                 self._producer.produce(
                     self._topic,
-                    payload,
+                    None if message.is_removal else message.payload,
+                    key=message.key,
                     partition=self._partition,
-                    headers=[*self._headers, *numbered],
+                    headers=[*self._headers, *message.headers, *numbered],
                     on_delivery=self._delivered,
                 )
                 break

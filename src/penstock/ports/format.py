@@ -8,14 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from penstock.data.batch import Batch
 from penstock.data.changes import Changes
 from penstock.data.pool import Pool
 from penstock.data.types import SqlType
 
-__all__ = ["ColumnLayout", "Decoder", "Encoded", "Encoder", "Format", "FormatRefused", "Layout", "ParseError", "Parsed"]
+__all__ = [
+    "BodiesDecoder",
+    "ColumnLayout",
+    "Decoder",
+    "Encoded",
+    "Encoder",
+    "Format",
+    "FormatRefused",
+    "Layout",
+    "MessageEncoder",
+    "ParseError",
+    "Parsed",
+    "TransportAwareFormat",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +84,17 @@ class Parsed:
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """A piece of encoded changes: at most as many records as the encoder's buffer holds."""
+    """A piece of encoded changes: at most as many records as the encoder's buffer holds.
+
+    For transports of messages (`ports.sink.MessageSink`): the message's key; whether it has no payload, which says that
+    what has the key is gone; its headers. Others write the payloads alone, and take no removals.
+    """
 
     payload: bytes
     record_count: int
+    key: bytes | None = None
+    is_removal: bool = False
+    headers: tuple[tuple[str, bytes], ...] = ()
 
 
 class Decoder(Protocol):
@@ -89,11 +109,40 @@ class Decoder(Protocol):
         ...
 
 
+@runtime_checkable
+class BodiesDecoder(Decoder, Protocol):
+    """A decoder that reads several whole bodies faster than one after the other."""
+
+    def bodies(self, bodies: Sequence[bytes]) -> Parsed:
+        """Take whole bodies, none of which was begun; `finish` is not called after it."""
+        ...
+
+
 class Encoder(Protocol):
     """The writing of one relation's changes."""
 
     def encode(self, batch: Batch) -> Iterator[Encoded]:
         """Encode consolidated changes: deletions, then insertions, each in the order of rows; nothing for none."""
+        ...
+
+
+@runtime_checkable
+class TransportAwareFormat(Protocol):
+    """A format that has to know settings of the transport beside it."""
+
+    @property
+    def transport_settings(self) -> Sequence[str]:
+        """Names of those that are added to its options, where the transport has them."""
+        ...
+
+
+@runtime_checkable
+class MessageEncoder(Encoder, Protocol):
+    """An encoder whose pieces may be messages without a payload."""
+
+    @property
+    def needs_messages(self) -> bool:
+        """Whether they are, so that only a transport of messages will do."""
         ...
 
 

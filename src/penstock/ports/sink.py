@@ -6,9 +6,17 @@ from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
 
 from penstock.data.pool import Pool
-from penstock.ports.format import Encoder, Layout
+from penstock.ports.format import Encoded, Encoder, Layout
 
-__all__ = ["RelationSinkKind", "ResumableSink", "ResumableSinkKind", "ShapedSinkKind", "Sink", "SinkKind"]
+__all__ = [
+    "MessageSink",
+    "RelationSinkKind",
+    "ResumableSink",
+    "ResumableSinkKind",
+    "ShapedSinkKind",
+    "Sink",
+    "SinkKind",
+]
 
 
 class Sink(Protocol):
@@ -29,6 +37,15 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Let go of files and connections."""
+        ...
+
+
+@runtime_checkable
+class MessageSink(Sink, Protocol):
+    """A sink whose pieces are messages, with keys and headers."""
+
+    def write_message(self, message: Encoded) -> None:
+        """Deliver a message; it is delivered when `flush` returns."""
         ...
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from penstock.ports.format import Encoder, FormatRefused, Layout
+from penstock.ports.format import Encoder, FormatRefused, Layout, TransportAwareFormat
 from penstock.ports.sink import RelationSinkKind, ShapedSinkKind, SinkKind
 from penstock.ports.source import NamedSource, TransportRefused
 from penstock.services.circuits.built import Built
@@ -241,7 +241,10 @@ class Connectors:
             said = "names no format" if part is None else f"names an unknown format {part[0]!r}"
             raise RemoteError("EncoderConfigParseError", f"connector {declared.name!r} of {layout.name!r} {said}")
         options = {**kind.format_options, **part[1]} if isinstance(kind, ShapedSinkKind) else part[1]
-        return kind, self._kit.formats[part[0]].encoder(options, layout, self._built.pool)
+        format = self._kit.formats[part[0]]
+        if isinstance(format, TransportAwareFormat):
+            options = {**options, **{name: config[name] for name in format.transport_settings if name in config}}
+        return kind, format.encoder(options, layout, self._built.pool)
 
     def _keyed(self, view: str, declared: _Declared) -> Layout:
         """Return a view's layout, with the columns of the index that the connector names."""

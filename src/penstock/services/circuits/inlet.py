@@ -14,7 +14,7 @@ from typing import Any
 
 from penstock.data.changes import Changes, first_of, without_first
 from penstock.data.pool import Lease, Pool
-from penstock.ports.format import Decoder, Format, Layout, Parsed
+from penstock.ports.format import BodiesDecoder, Decoder, Format, Layout, Parsed
 from penstock.ports.source import ResumableSource, Source, SourceEnded
 from penstock.services.circuits.intake import Endpoint, Intake, Mark
 from penstock.services.circuits.stepper import Stepper
@@ -110,6 +110,11 @@ class Inlet:
         self._wait_for_room()
         assert self._form is not None
         format, options, table, pool = self._form
+        whole_reader = format.decoder(options, table, pool)
+        if isinstance(whole_reader, BodiesDecoder):
+            self._lease = self._pool.lease()
+            self._take(whole_reader.bodies(bodies), sum(map(len, bodies)))
+            return
         separator = format.separator(options)
         whole = [separator.join(bodies)] if separator is not None else bodies
         self._lease = self._pool.lease()

@@ -22,8 +22,9 @@ from penstock.data.pool import Pool
 from penstock.data.portable import decode_changes, encode_changes
 from penstock.data.rows import RowLayout
 from penstock.data.zset import consolidate
-from penstock.ports.format import Encoded, Encoder, Layout
-from penstock.ports.sink import ResumableSink, ResumableSinkKind, Sink, SinkKind
+from penstock.ports.format import Encoded, Encoder, Layout, MessageEncoder
+from penstock.ports.sink import MessageSink, ResumableSink, ResumableSinkKind, Sink, SinkKind
+from penstock.ports.source import TransportRefused
 from penstock.services.circuits.durability.manifest import OutputState, Parcel
 from penstock.services.circuits.intake import MAX_QUEUED_RECORDS
 from penstock.services.circuits.troubles import trouble
@@ -139,6 +140,8 @@ class Outlet:
         self._thread: threading.Thread | None = None
         sink, skip = way.open(state)
         self._sink: Sink | None = sink
+        if isinstance(encoder, MessageEncoder) and encoder.needs_messages and not isinstance(sink, MessageSink):
+            raise TransportRefused("the format has messages with keys, which this transport has no place for")
         # What a buffer joined before a crash it joins otherwise afterwards: what is there cannot be counted off.
         self._skip = skip if bounds is None else 0
         if state is not None:
@@ -257,13 +260,13 @@ class Outlet:
 
     def _enqueue(self, step: int, pieces: Sequence[Encoded]) -> None:
         if pieces:
-            self._queue.append(Parcel(step, tuple((piece.payload, piece.record_count) for piece in pieces)))
+            self._queue.append(Parcel(step, tuple(pieces)))
             self._tell()
             self._wake()
 
     def _tell(self) -> None:
         self.endpoint.queued_batches = len(self._queue)
-        self.endpoint.queued_records = sum(count for parcel in self._queue for _, count in parcel.pieces)
+        self.endpoint.queued_records = sum(piece.record_count for parcel in self._queue for piece in parcel.pieces)
 
     def _wake(self) -> None:
         if self._thread is None and (self._queue or self._buffer):
@@ -292,7 +295,7 @@ class Outlet:
 
     def _deliver(self, parcels: Sequence[Parcel]) -> None:
         """Deliver parcels, however often it takes."""
-        pieces = [Encoded(payload, count) for parcel in parcels for payload, count in parcel.pieces]
+        pieces = [piece for parcel in parcels for piece in parcel.pieces]
         pause_s = _FIRST_PAUSE_S
         while True:
             try:
@@ -324,7 +327,10 @@ class Outlet:
             self._sink, self._skip = self._way.open(state)
         skipped = min(self._skip, len(pieces))
         for piece in pieces[skipped:]:
-            self._sink.write(piece.payload)
+            if isinstance(self._sink, MessageSink):
+                self._sink.write_message(piece)
+            else:
+                self._sink.write(piece.payload)
         self._sink.flush()
         self._skip -= skipped
         return self._sink.place() if isinstance(self._sink, ResumableSink) else None

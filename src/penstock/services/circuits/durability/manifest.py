@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from penstock.ports.format import Encoded
+
 __all__ = ["FORMAT", "ArrayEntry", "InputState", "Manifest", "OutputState", "Parcel"]
 
 FORMAT = 2
@@ -47,10 +49,10 @@ class InputState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Parcel(msgspec.Struct, frozen=True, array_like=True):
-    """What one step has for an output: payloads with the number of records in each."""
+    """What one step has for an output."""
 
     step: int
-    pieces: tuple[tuple[bytes, int], ...]
+    pieces: tuple[Encoded, ...]
 
 
 class OutputState(msgspec.Struct, frozen=True, kw_only=True):
