@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.conformance.feldera.calls import note_calls
 from tests.conformance.serving import Server, server, wait_for
 
 try:
@@ -17,6 +18,17 @@ except ImportError:
     collect_ignore_glob = ["test_*.py"]
 
 __all__ = ["Server", "server", "wait_for"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _noted() -> None:
+    note_calls()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run last what looks back at all others."""
+    items.sort(key=lambda item: item.get_closest_marker("last") is not None)
 
 
 def notyet(reason: str) -> pytest.MarkDecorator:

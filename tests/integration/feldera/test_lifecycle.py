@@ -55,7 +55,9 @@ async def test_the_history_tells_every_state_from_creation_to_clearing(server: S
     ]
     assert (await server.call("GET", "/pipelines/p/events/latest")).json() == events[-1]
     assert (await server.call("GET", f"/pipelines/p/events/{events[3]['event_id']}")).json() == events[3]
-    assert code(await server.call("GET", "/pipelines/p/events/x")) == (404, "UnknownPipelineMonitorEvent")
+    unknown = "00000000-0000-7000-8000-000000000000"
+    assert code(await server.call("GET", f"/pipelines/p/events/{unknown}")) == (404, "UnknownPipelineMonitorEvent")
+    assert code(await server.call("GET", "/pipelines/p/events/x")) == (400, "InvalidUuidParam")
 
 
 async def test_the_key_sets_of_the_selectors_are_exact(server: Server) -> None:

@@ -5,6 +5,7 @@
 - `kinds`           what is kept of a pipeline beside its circuit
 - `lower`           requests to circuit records and aims
 - `runtime_config`  the runtime configuration: checks, spellings, defaults (`quantities`: durations and sizes)
+- `generations`     what the oldest clients are told otherwise
 - `rules`           when an action is refused
 - `project`         records to what is shown (`counters`: stats and metrics; `diff`: two programs compared)
 - `errors` `auth`   codes and statuses; keys

@@ -24,6 +24,7 @@ from penstock.api.feldera.wire import (
 )
 from penstock.kernel.circuits import Aim, CircuitState, ProgramState, StorageState
 from penstock.kernel.instants import rfc3339
+from penstock.services.circuits.durability.manifest import Manifest
 from penstock.services.circuits.process import Chunk, Compiled, Message
 from penstock.services.circuits.record import CircuitRecord, Diagnostic, Fault, StatusChange
 from penstock.services.circuits.service import Circuit
@@ -31,6 +32,7 @@ from penstock.services.circuits.service import Circuit
 __all__ = [
     "PROGRAM_STATUS",
     "STORAGE_STATUS",
+    "checkpoint",
     "chunk_line",
     "compiled_info",
     "error_count",
@@ -39,6 +41,7 @@ __all__ = [
     "program_info",
     "read_token",
     "sql_compilation",
+    "status",
     "token",
 ]
 
@@ -78,19 +81,36 @@ _WISHES: Final[Mapping[Aim, tuple[str, str]]] = {
 _CHECKED: Final = (ProgramState.CHECKED, ProgramState.BUILDING, ProgramState.READY)
 
 
-def pipeline(circuit: Circuit, selector: str = "all", *, errors: int | None = None, is_reply: bool = False) -> Pipeline:
+def status(record: CircuitRecord) -> str:
+    """Return the one word that clients look at first."""
+    resources, runtime = _statuses(record)
+    return runtime or resources
+
+
+def _statuses(record: CircuitRecord) -> tuple[str, str | None]:
+    resources, runtime = _PLACES[record.state]
+    return resources, "AwaitingApproval" if record.awaits is not None else runtime
+
+
+def pipeline(
+    circuit: Circuit,
+    selector: str = "all",
+    *,
+    errors: int | None = None,
+    checkpoints: Sequence[Manifest] = (),
+    is_reply: bool = False,
+) -> Pipeline:
     """Show a pipeline.
 
     selector: all, status or status_with_connectors.
     errors: of its connectors, if it is known.
+    checkpoints: those that are kept of it.
     is_reply: to a change; such a reply lacks the bootstrap parameters.
     """
     record = circuit.body
     face = face_of(record)
     is_whole = selector == "all"
-    resources, runtime = _PLACES[record.state]
-    if record.awaits is not None:
-        runtime = "AwaitingApproval"
+    resources, runtime = _statuses(record)
     wanted_resources, wanted = _WISHES[record.aim]
     runtime_wish = _runtime_wish(record.state, record.aim)
     deployment = record.deployment
@@ -118,7 +138,7 @@ def pipeline(circuit: Circuit, selector: str = "all", *, errors: int | None = No
         program_info=program_info(record) if is_whole else UNSET,
         deployment_error=_triple(record.fault),
         storage_status=STORAGE_STATUS[record.storage],
-        storage_status_details=None,
+        storage_status_details={"checkpoints": [checkpoint(kept) for kept in checkpoints]} if checkpoints else None,
         deployment_id=deployment.id if deployment is not None else None,
         deployment_initial=_WISHES[deployment.initial][1] if deployment is not None and is_assigned else None,
         deployment_status=runtime or resources,
@@ -293,6 +313,18 @@ def chunk_line(number: int, format: str, chunk: Chunk) -> bytes:
         parts.append(b',"processed_steps":%d' % step)
     parts.append(b"}\r\n")
     return b"".join(parts)
+
+
+def checkpoint(manifest: Manifest) -> dict[str, Any]:
+    """Show a checkpoint."""
+    return {
+        "uuid": manifest.id,
+        "identifier": None,
+        "fingerprint": int(manifest.program_print[:15], 16),
+        "size": manifest.size_bytes,
+        "steps": manifest.steps,
+        "processed_records": manifest.records,
+    }
 
 
 _ERROR_COUNTERS: Final = ("num_parse_errors", "num_transport_errors", "num_encode_errors")

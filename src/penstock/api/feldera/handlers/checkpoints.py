@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from penstock.api.feldera import project
 from penstock.api.feldera.editions import check_full
 from penstock.api.feldera.errors import refuse
 from penstock.api.feldera.handlers.found import found
@@ -34,17 +35,7 @@ async def status(call: Call) -> dict[str, Any]:
 
 async def list_all(call: Call) -> list[dict[str, Any]]:
     """List the checkpoints that are kept, oldest first."""
-    return [
-        {
-            "uuid": manifest.id,
-            "identifier": None,
-            "fingerprint": int(manifest.program_print[:15], 16),
-            "size": manifest.size_bytes,
-            "steps": manifest.steps,
-            "processed_records": manifest.records,
-        }
-        for manifest in await call.services.circuits.checkpoints(found(call))
-    ]
+    return [project.checkpoint(manifest) for manifest in await call.services.circuits.checkpoints(found(call))]
 
 
 async def sync(call: Call) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from penstock import __version__
 from penstock.api.feldera.auth import ROLE_WORDS
 from penstock.api.feldera.editions import edition_name
 from penstock.api.feldera.errors import refuse
-from penstock.api.feldera.handlers.found import NO_CACHE, selector
+from penstock.api.feldera.handlers.found import NO_CACHE, event_id, selector
 from penstock.api.feldera.kinds import PLATFORM_VERSION
 from penstock.api.shared.call import Call
 from penstock.api.shared.operation import Answer
@@ -20,7 +20,6 @@ __all__ = [
     "cluster_events",
     "cluster_health",
     "configuration",
-    "demos",
     "health",
     "owners",
     "session",
@@ -68,11 +67,6 @@ async def authentication(call: Call) -> dict[str, Any]:
         return {}
     scopes = list(rules.scopes)
     return {"GenericOidc": {"issuer": rules.issuer, "client_id": rules.client_id, "extra_oidc_scopes": scopes}}
-
-
-async def demos(call: Call) -> list[Any]:
-    """List the demonstrations a console can offer."""
-    return []
 
 
 async def session(call: Call) -> Answer:
@@ -127,7 +121,7 @@ async def cluster_event(call: Call) -> Answer:
     """Show one change of health, by id or `latest`."""
     chosen = selector(call, "all", "status", default="status")
     event = _start_event(call, chosen)
-    id = call.path["event_id"]
+    id = event_id(call)
     if id not in ("latest", event["id"]):
         refuse("UnknownClusterMonitorEvent", f"there is no cluster event {id!r}", {"event_id": id})
     return Answer(event, headers=NO_CACHE)

@@ -11,6 +11,7 @@ from penstock.services.circuits.process import RequestFailed
 
 __all__ = [
     "advance_clock",
+    "command",
     "commit_transaction",
     "input_connector",
     "input_connector_stats",
@@ -62,6 +63,12 @@ async def output_connector(call: Call) -> None:
         if error.code != "UnknownInputEndpoint":
             raise
         refuse("UnknownOutputEndpoint", error.message, error.details)
+
+
+async def command(call: Call) -> None:
+    """Refuse a command of its own to an output connector: those there are take none."""
+    await _endpoint(call, "outputs", call.path["view"], "UnknownOutputEndpoint")
+    refuse("NotSupported", "output connectors take no commands of their own; use start and pause")
 
 
 async def input_connector_stats(call: Call) -> Any:

@@ -1,6 +1,7 @@
 """The pipeline that a path names."""
 
 from collections.abc import Mapping
+from uuid import UUID
 
 from penstock.api.feldera.errors import refuse
 from penstock.api.shared.call import Call
@@ -8,7 +9,7 @@ from penstock.kernel.errors import NotFound
 from penstock.services.circuits.process import CircuitProcess
 from penstock.services.circuits.service import Circuit
 
-__all__ = ["NO_CACHE", "found", "process", "relation_name", "selector"]
+__all__ = ["NO_CACHE", "event_id", "found", "process", "relation_name", "selector"]
 
 NO_CACHE: Mapping[str, str] = {"Cache-Control": "no-cache"}
 """Headers of what describes the server or a pipeline."""
@@ -43,6 +44,20 @@ def selector(call: Call, *allowed: str, default: str) -> str:
     if text not in allowed:
         refuse("InvalidParam", f"selector is {text!r}; it must be one of {', '.join(allowed)}")
     return text
+
+
+def event_id(call: Call) -> str:
+    """Return the path parameter `event_id`: an id in lower case, or `latest`.
+
+    Raises: InvalidUuidParam.
+    """
+    text = call.path["event_id"]
+    if text == "latest":
+        return text
+    try:
+        return str(UUID(text))
+    except ValueError:
+        refuse("InvalidUuidParam", f"the event is {text!r}; it must be a UUID, or 'latest'", {"value": text})
 
 
 def relation_name(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from penstock.api.feldera import project
 from penstock.api.feldera.errors import refuse
-from penstock.api.feldera.handlers.found import NO_CACHE, found, selector
+from penstock.api.feldera.handlers.found import NO_CACHE, event_id, found, selector
 from penstock.api.shared.call import Call
 from penstock.api.shared.operation import Answer
 
@@ -20,7 +20,7 @@ async def get(call: Call) -> Answer:
     """Show one change of status, by id or `latest`."""
     chosen = selector(call, "all", "status", default="status")
     changes = await call.services.circuits.history(found(call))
-    id = call.path["event_id"]
+    id = event_id(call)
     for change in changes:
         if id in ("latest", change.id):
             return Answer(project.event(change, chosen), headers=NO_CACHE)

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from penstock.api.feldera.auth import KEY_PREFIX, ROLE_WORDS
 from penstock.api.feldera.errors import refuse
+from penstock.api.feldera.generations import is_first
 from penstock.api.shared.call import Call
 from penstock.api.shared.operation import Answer
 from penstock.kernel.errors import Invalid, NotFound
@@ -24,9 +25,10 @@ async def list_all(call: Call) -> list[dict[str, Any]]:
     return [_shown(key) for key in await call.services.identity.keys(call.scope)]
 
 
-async def get(call: Call) -> list[dict[str, Any]]:
-    """Show one key, as a list of one."""
-    return [_shown(await _found(call))]
+async def get(call: Call) -> list[dict[str, Any]] | dict[str, Any]:
+    """Show one key, as a list of one; to the oldest clients as it is."""
+    shown = _shown(await _found(call))
+    return shown if is_first(call) else [shown]
 
 
 async def create(call: Call, body: object) -> Answer:

@@ -5,9 +5,10 @@ A reply waits a moment for the state to be reached, so that a client that looks 
 
 from functools import partial
 
-from penstock.api.feldera import lower, rules
+from penstock.api.feldera import lower, project, rules
 from penstock.api.feldera.editions import check_full
 from penstock.api.feldera.errors import refuse
+from penstock.api.feldera.generations import is_first
 from penstock.api.feldera.handlers.found import found, process
 from penstock.api.shared.call import Call
 from penstock.api.shared.parameters import flag
@@ -38,7 +39,10 @@ async def start(call: Call) -> str:
     if "initial" not in call.query and circuit.body.aim is Aim.PAUSED and rules.is_provisioned(circuit.body):
         # Clients of the oldest version resume with a bare start; the later ones always say `initial`.
         return await resume(call)
-    options = lower.start_options(call.query)
+    return await _start(call, circuit, lower.start_options(call.query))
+
+
+async def _start(call: Call, circuit: Circuit, options: lower.StartOptions) -> str:
     guard = partial(rules.check_start, options=options)
     await _settled(
         call,
@@ -50,7 +54,9 @@ async def start(call: Call) -> str:
 
 
 async def pause(call: Call) -> str:
-    """Pause a pipeline."""
+    """Pause a pipeline; for the oldest clients, start a stopped one as paused."""
+    if is_first(call) and rules.is_fully_stopped(found(call).body):
+        return await _start(call, found(call), lower.start_options({"initial": "paused"}))
     guard = partial(rules.check_hold, code="PauseWhileNotProvisioned", action="pause")
     await _settled(call, await call.services.circuits.direct(found(call), Aim.PAUSED, guard))
     return "Pipeline is pausing"
@@ -96,9 +102,12 @@ async def dismiss_error(call: Call) -> None:
 
 
 async def activate(call: Call) -> str:
-    """Leave standby, which no pipeline of this edition can be in."""
-    found(call)
-    refuse("EnterpriseFeature", "standby pipelines are not part of this edition", {"feature": "standby"})
+    """Leave standby, which no pipeline is in: none can be started so."""
+    circuit = found(call)
+    check_full(call.services, "standby pipelines are not part of this edition", "standby")
+    process(call)
+    status = project.status(circuit.body)
+    refuse("InvalidActivateStatus", f"the pipeline is {status}; only one in standby can be activated")
 
 
 async def approve(call: Call) -> str:

@@ -4,6 +4,8 @@ A reply waits a moment for the compilation, so that a client that looks right af
 have to sleep; the reply itself shows the pipeline as it was when it was stored.
 """
 
+from collections.abc import Sequence
+
 from penstock.api.feldera import lower, project, rules
 from penstock.api.feldera.editions import check_fault_tolerance
 from penstock.api.feldera.errors import refuse
@@ -12,7 +14,9 @@ from penstock.api.feldera.kinds import face_of
 from penstock.api.feldera.wire import Pipeline
 from penstock.api.shared.call import Call
 from penstock.api.shared.operation import Answer
-from penstock.kernel.errors import NotFound
+from penstock.kernel.circuits import StorageState
+from penstock.kernel.errors import NotFound, Unavailable
+from penstock.services.circuits.durability.manifest import Manifest
 from penstock.services.circuits.record import CircuitRecord
 from penstock.services.circuits.service import Circuit
 
@@ -26,13 +30,13 @@ async def list_all(call: Call) -> Answer:
     """List all pipelines."""
     chosen = selector(call, *SELECTORS, default="all")
     circuits = call.services.circuits.list(call.scope)
-    return Answer([_shown(call, circuit, chosen) for circuit in circuits], headers=NO_CACHE)
+    return Answer([await _shown(call, circuit, chosen) for circuit in circuits], headers=NO_CACHE)
 
 
 async def get(call: Call) -> Answer:
     """Show one pipeline."""
     chosen = selector(call, *SELECTORS, default="all")
-    return Answer(_shown(call, found(call), chosen), headers=NO_CACHE)
+    return Answer(await _shown(call, found(call), chosen), headers=NO_CACHE)
 
 
 async def create(call: Call, body: object) -> Answer:
@@ -103,10 +107,19 @@ async def dataflow_graph(call: Call) -> Answer:
     return Answer({"calcite_plan": schema["plan"], "mir": {}}, headers=NO_CACHE)
 
 
-def _shown(call: Call, circuit: Circuit, chosen: str) -> Pipeline:
+async def _shown(call: Call, circuit: Circuit, chosen: str) -> Pipeline:
     samples = call.services.circuits.samples(circuit) if circuit.body.state.is_up else ()
     errors = project.error_count(samples[-1].stats) if samples else None
-    return project.pipeline(circuit, chosen, errors=errors)
+    return project.pipeline(circuit, chosen, errors=errors, checkpoints=await _checkpoints(call, circuit))
+
+
+async def _checkpoints(call: Call, circuit: Circuit) -> Sequence[Manifest]:
+    if circuit.body.storage is StorageState.EMPTY:
+        return ()
+    try:
+        return await call.services.circuits.checkpoints(circuit)
+    except Unavailable:
+        return ()  # to show the pipeline is what matters; the list of checkpoints says what is wrong with them
 
 
 def _allowed(call: Call, target: lower.Wanted) -> lower.Wanted:
