@@ -47,6 +47,9 @@ _Policy = Annotated[
     _Changed,
     typer.Option("--changed", help="What to do if the kept state is that of another program: ask first, go on, fail."),
 ]
+_Waits = Annotated[
+    bool, typer.Option("--wait", help="Wait until inputs that end have been taken in, and show how far they are.")
+]
 
 
 @sql.command("explain")
@@ -63,13 +66,14 @@ def _deploy(
     name: Annotated[str | None, typer.Option("--name", "-n", help="Of the pipeline.  [default: the file's]")] = None,
     starts: Annotated[bool, typer.Option("--start/--no-start", help="Start it once it is compiled.")] = True,
     changed: _Policy = _Changed.ask,
+    waits: _Waits = False,
     server: _Server = _URL,
     key: _Key = None,
 ) -> None:
     """Give a pipeline the program of a file, compile and start it; a running one is stopped with its state kept."""
     from penstock.cli.pipelines import Server, deploy
 
-    deploy(Server(server, key), file, name, starts=starts, changed=changed)
+    deploy(Server(server, key), file, name, starts=starts, changed=changed, waits=waits)
 
 
 @sql.command("start")
@@ -77,13 +81,14 @@ def _start(
     name: _Name = None,
     paused: Annotated[bool, typer.Option("--paused", help="Take nothing in yet.")] = False,
     changed: _Policy = _Changed.ask,
+    waits: _Waits = False,
     server: _Server = _URL,
     key: _Key = None,
 ) -> None:
     """Start a pipeline from its kept state, or have a paused one go on."""
     from penstock.cli.pipelines import Server, start
 
-    start(Server(server, key), name, paused=paused, changed=changed)
+    start(Server(server, key), name, paused=paused, changed=changed, waits=waits)
 
 
 @sql.command("pause")
@@ -105,6 +110,27 @@ def _stop(
     from penstock.cli.pipelines import Server, stop
 
     stop(Server(server, key), name, force=force)
+
+
+@sql.command("clear")
+def _clear(
+    name: _Name = None,
+    deletes: Annotated[bool, typer.Option("--delete", help="Delete the pipeline itself as well.")] = False,
+    server: _Server = _URL,
+    key: _Key = None,
+) -> None:
+    """Drop the kept state of a stopped pipeline, so that its next start begins with nothing."""
+    from penstock.cli.pipelines import Server, clear
+
+    clear(Server(server, key), name, deletes=deletes)
+
+
+@sql.command("list")
+def _list(server: _Server = _URL, key: _Key = None) -> None:
+    """List all pipelines and what they do."""
+    from penstock.cli.pipelines import Server, listed
+
+    listed(Server(server, key))
 
 
 @sql.command("watch")

@@ -60,6 +60,7 @@ def test_demonstrations_compile_and_run(generated: Generated, http: Http, name: 
         shown = wait_for(lambda: _compiled(generated))
         assert shown["program_status"] == "Success", shown["program_error"]
         generated("POST", f"{generated.path}/start", 202)
+        generated.until("Running")
         last = shown["program_info"]["schema"]["outputs"][-1]["name"]
         view = last if last != "error_view" else shown["program_info"]["schema"]["outputs"][-2]["name"]
         query = {"sql": f"SELECT COUNT(*) AS c FROM {view}", "format": "json"}

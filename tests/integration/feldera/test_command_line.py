@@ -10,6 +10,7 @@ import pytest
 import typer
 
 from penstock.cli import pipelines
+from penstock.cli.pipelines.progress import counted
 from penstock.kernel.errors import Invalid, NotFound, Unavailable
 from tests.integration.feldera.conftest import Server, until
 from tests.integration.feldera.test_lifecycle import PROGRAM
@@ -135,6 +136,61 @@ async def test_a_file_goes_into_the_table_that_is_called_like_it_and_need_not_be
     assert server.engine.circuits[-1].tables["t"] == [{"x": 1}]
 
 
+async def test_what_a_paused_pipeline_does_not_take_is_not_sent(server: Server, program: Path, tmp_path: Path) -> None:
+    await deploy(server, program)
+    await run(server, pipelines.pause, None)
+    (tmp_path / "t.json").write_text('{"x": 1}\n')
+
+    with pytest.raises(Invalid, match="p is paused") as refused:
+        await ingest(server, tmp_path / "t.json")
+
+    assert refused.value.hint == "have it go on with: penstock sql start p"
+
+
+async def test_a_stopped_pipeline_is_cleared_and_deleted_and_a_running_one_is_not(
+    server: Server, program: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await deploy(server, program)
+    with pytest.raises(Invalid, match="p is running") as refused:
+        await run(server, pipelines.clear, None, deletes=False)
+    assert refused.value.hint == "stop it first: penstock sql stop p --force"
+    await run(server, pipelines.stop, None, force=True)
+
+    await run(server, pipelines.clear, None, deletes=False)
+    assert (await server.show())["storage_status"] == "Cleared"
+    await run(server, pipelines.clear, "p", deletes=True)
+
+    assert told(capsys)[-2:] == ["p is cleared", "p is deleted"]
+    with pytest.raises(Invalid, match="there is no pipeline"):
+        await run(server, pipelines.stop, None, force=True)
+
+
+async def test_all_pipelines_are_listed_with_what_is_wrong(
+    server: Server, program: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await run(server, pipelines.listed)
+    assert "there is no pipeline; make one with" in capsys.readouterr().out
+    await deploy(server, program)
+    await server.make("wrong", "blah")
+
+    await run(server, pipelines.listed)
+
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["p", "Success", "Running", "InUse"] in lines
+    assert ["wrong", "SqlError", "Stopped", "Cleared"] in lines
+
+
+async def test_a_start_can_wait_until_all_is_taken_in_and_says_how_much(
+    server: Server, program: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await deploy(server, program, waits=True)
+
+    assert "p: 0 rows processed" in capsys.readouterr().err
+    assert await asyncio.to_thread(counted, pipelines.Server(server.url), "p") == "0 rows processed"
+    await run(server, pipelines.stop, None, force=True)
+    assert await asyncio.to_thread(counted, pipelines.Server(server.url), "p") == ""
+
+
 async def test_changes_are_written_one_by_one_until_the_pipeline_stops(
     server: Server, program: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -177,8 +233,13 @@ async def test_refusals_are_told_in_the_words_of_the_server(server: Server, prog
         await run(server, pipelines.query, None, "SELECT * FROM v", "json")
 
 
+async def test_an_address_without_a_scheme_is_told_to_lack_it() -> None:
+    with pytest.raises(Invalid, match="begins with http"):
+        pipelines.Server("127.0.0.1:8080").pipelines()
+
+
 async def test_a_server_that_is_not_there_is_told_with_how_to_start_one() -> None:
     with pytest.raises(Unavailable) as refused:
-        pipelines.Server("http://127.0.0.1:1").names()
+        pipelines.Server("http://127.0.0.1:1").pipelines()
 
     assert refused.value.hint == "start one with: penstock serve"

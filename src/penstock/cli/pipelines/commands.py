@@ -1,29 +1,28 @@
-"""What `penstock sql deploy`, `start`, `pause`, `stop`, `watch` and `query` do."""
+"""What `penstock sql deploy`, `start`, `pause`, `stop`, `clear`, `list`, `watch` and `query` do."""
 
 from __future__ import annotations
 
 import json
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 import typer
 from rich.console import Console
+from rich.table import Table
 
+from penstock.cli.pipelines.progress import until, until_taken_in
 from penstock.cli.pipelines.server import Server
-from penstock.kernel.errors import Invalid, NotFound, WrongState
+from penstock.kernel.errors import Invalid, NotFound
 
-__all__ = ["chosen", "deploy", "pause", "query", "start", "stop", "watch"]
+__all__ = ["chosen", "clear", "deploy", "listed", "pause", "query", "start", "stop", "watch"]
 
-LOOK_EVERY_S: Final = 0.1
 COMPILED: Final = ("Success", "SqlError", "RustError", "SystemError")
 UP: Final = ("Running", "Paused")
 
 
-def deploy(server: Server, file: Path, name: str | None, *, starts: bool, changed: str) -> None:
-    """Give a pipeline the program of a file, compile it, start it.
+def deploy(server: Server, file: Path, name: str | None, *, starts: bool, changed: str, waits: bool = False) -> None:
+    """Give a pipeline the program of a file, compile it, start it; waits: until inputs that end have been taken in.
 
     Raises: Invalid; typer.Exit with status 1 if the program is wrong or the pipeline does not get up.
     """
@@ -36,16 +35,19 @@ def deploy(server: Server, file: Path, name: str | None, *, starts: bool, change
         if not (_is_down(present) and present["deployment_desired_status"] == "Stopped"):
             stop(server, name, force=False)
         server.edit(name, program)
-    shown = _until(server, name, "compiling", lambda shown: shown["program_status"] in COMPILED)
+    shown = until(server, name, "compiling", lambda shown: shown["program_status"] in COMPILED)
     if shown["program_status"] != "Success":
         _tell_errors(file, server.show(name, "all")["program_error"])
     print(f"{name} is compiled")
     if starts:
-        start(server, name, paused=False, changed=changed)
+        start(server, name, paused=False, changed=changed, waits=waits)
 
 
-def start(server: Server, name: str | None, *, paused: bool, changed: str) -> None:
-    """Start a pipeline, or have a paused one go on. Raises: typer.Exit with status 1 if it does not get up."""
+def start(server: Server, name: str | None, *, paused: bool, changed: str, waits: bool = False) -> None:
+    """Start a pipeline, or have a paused one go on; waits: until inputs that end have been taken in.
+
+    Raises: typer.Exit with status 1 if it does not get up; WrongState if it stops while it takes in.
+    """
     name = chosen(server, name)
     status = server.show(name)["deployment_status"]
     if status == "AwaitingApproval" and changed == "allow":
@@ -56,7 +58,7 @@ def start(server: Server, name: str | None, *, paused: bool, changed: str) -> No
         policy = {"ask": "await_approval"}.get(changed, changed)
         server.act(name, "start", initial="paused" if paused else "running", bootstrap_policy=policy)
     wanted = "Paused" if paused else "Running"
-    shown = _until(server, name, "starting", lambda shown: _has_ended(shown) or shown["deployment_status"] == wanted)
+    shown = until(server, name, "starting", lambda shown: _has_ended(shown) or shown["deployment_status"] == wanted)
     if shown["deployment_status"] == "AwaitingApproval":
         diff = (shown["deployment_runtime_status_details"] or {}).get("approval_diff")
         print(f"{name} waits for approval: its program is not that of its state", file=sys.stderr)
@@ -68,13 +70,15 @@ def start(server: Server, name: str | None, *, paused: bool, changed: str) -> No
         print(f"penstock: {name} did not start: {error['message']}", file=sys.stderr)
         raise typer.Exit(1)
     print(f"{name} is {wanted.lower()}")
+    if waits and not paused:
+        until_taken_in(server, name)
 
 
 def pause(server: Server, name: str | None) -> None:
     """Have a pipeline take nothing in until it is started again."""
     name = chosen(server, name)
     server.act(name, "pause")
-    _until(server, name, "pausing", lambda shown: shown["deployment_status"] in ("Paused", "Stopped"))
+    until(server, name, "pausing", lambda shown: shown["deployment_status"] in ("Paused", "Stopped"))
     print(f"{name} is paused")
 
 
@@ -83,9 +87,7 @@ def stop(server: Server, name: str | None, *, force: bool) -> None:
     name = chosen(server, name)
     server.act(name, "stop", force="true" if force else "false")
     label = "stopping" if force else "keeping the state, then stopping"
-    shown = _until(
-        server, name, label, lambda shown: _is_down(shown) or shown["deployment_desired_status"] != "Stopped"
-    )
+    shown = until(server, name, label, lambda shown: _is_down(shown) or shown["deployment_desired_status"] != "Stopped")
     if not _is_down(shown):
         print(f"penstock: {name} did not stop, it is {shown['deployment_status']}", file=sys.stderr)
         raise typer.Exit(1)
@@ -94,9 +96,37 @@ def stop(server: Server, name: str | None, *, force: bool) -> None:
         print(f"  its last error: {shown['deployment_error']['message']}", file=sys.stderr)
 
 
+def clear(server: Server, name: str | None, *, deletes: bool) -> None:
+    """Drop the state of a stopped pipeline; deletes: and the pipeline itself."""
+    name = chosen(server, name)
+    shown = server.show(name)
+    if not _is_down(shown):
+        hint = f"stop it first: penstock sql stop {name} --force"
+        raise Invalid(f"{name} is {shown['deployment_status'].lower()}; only a stopped pipeline is cleared", hint=hint)
+    server.act(name, "clear")
+    until(server, name, "clearing", lambda shown: bool(shown["storage_status"] == "Cleared"))
+    if deletes:
+        server.delete(name)
+    print(f"{name} is {'deleted' if deletes else 'cleared'}")
+
+
+def listed(server: Server) -> None:
+    """Print all pipelines, what they do and what is wrong with them."""
+    table = Table("pipeline", "program", "status", "state", "error", box=None, pad_edge=False)
+    pipelines = server.pipelines()
+    for shown in pipelines:
+        error = (shown["deployment_error"] or {"message": ""})["message"].partition("\n")[0]
+        states = (shown["program_status"], shown["deployment_status"], shown["storage_status"])
+        table.add_row(shown["name"], *states, error)
+    if pipelines:
+        Console(width=None if sys.stdout.isatty() else 140, highlight=False).print(table)
+    else:
+        print("there is no pipeline; make one with: penstock sql deploy FILE.sql")
+
+
 def watch(server: Server, name: str | None, relation: str, *, snapshot: bool, form: str) -> None:
     """Print each change of a table or view as it comes, until the pipeline stops."""
-    name = chosen(server, name)
+    name = chosen(server, name, "with --pipeline")
     signs = {"insert": "+", "delete": "-"}
     for message in server.changes(name, relation, snapshot=snapshot):
         for change in message.get("json_data") or ():
@@ -109,19 +139,20 @@ def watch(server: Server, name: str | None, relation: str, *, snapshot: bool, fo
 
 def query(server: Server, name: str | None, sql: str, form: str) -> None:
     """Print the result of a query on the state as it is now."""
-    for piece in server.query(chosen(server, name), sql, form):
+    for piece in server.query(chosen(server, name, "with --pipeline"), sql, form):
         sys.stdout.buffer.write(piece)
     sys.stdout.buffer.flush()
 
 
-def chosen(server: Server, name: str | None) -> str:
-    """Return the pipeline that is meant: the one that is named, or the only one. Raises: Invalid."""
+def chosen(server: Server, name: str | None, how: str = "after the command") -> str:
+    """Return the pipeline that is meant: the one that is named, or the only one; how: one is named. Raises: Invalid."""
     if name is not None:
         return name
-    names = server.names()
-    if len(names) != 1:
-        there = f"there are {len(names)} pipelines: {', '.join(names)}" if names else "there is no pipeline"
-        raise Invalid(f"no pipeline is named, and {there}", hint="name one with --pipeline")
+    names: list[str] = [shown["name"] for shown in server.pipelines()]
+    if not names:
+        raise Invalid("there is no pipeline", hint="make one with: penstock sql deploy FILE.sql")
+    if len(names) > 1:
+        raise Invalid(f"there are {len(names)} pipelines: {', '.join(names)}", hint=f"name one {how}")
     return names[0]
 
 
@@ -137,17 +168,6 @@ def _present(server: Server, name: str) -> dict[str, Any] | None:
         return server.show(name, "all")
     except NotFound:
         return None
-
-
-def _until(server: Server, name: str, label: str, holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-    """Look until something holds, and show meanwhile what is waited for. Raises: WrongState if it was removed."""
-    with Console(stderr=True, highlight=False).status(f"{name}: {label}"):
-        try:
-            while not holds(shown := server.show(name)):
-                time.sleep(LOOK_EVERY_S)
-        except NotFound:
-            raise WrongState(f"pipeline {name!r} was deleted meanwhile") from None
-    return shown
 
 
 def _has_ended(shown: dict[str, Any]) -> bool:

@@ -12,13 +12,14 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from penstock.cli.pipelines.commands import chosen
+from penstock.cli.pipelines.progress import LOOK_EVERY_S, counted
 from penstock.cli.pipelines.server import Server
 from penstock.kernel.errors import Invalid
 
 __all__ = ["ingest"]
 
 CHUNK_BYTES: Final = 1 << 18
-LOOK_EVERY_S: Final = 0.1
+COUNT_EVERY_S: Final = 0.5
 FORMATS: Final = {".json": "json", ".jsonl": "json", ".ndjson": "json", ".csv": "csv", ".parquet": "parquet"}
 
 
@@ -37,7 +38,9 @@ def ingest(
     form = form or FORMATS.get(file.suffix.lower())
     if form is None:
         raise Invalid(f"the format of {file.name!r} is not known by its ending", hint="say it with --format")
-    name, table = chosen(server, name), table or file.stem
+    name, table = chosen(server, name, "with --pipeline"), table or file.stem
+    if server.show(name)["deployment_status"] == "Paused":
+        raise Invalid(f"{name} is paused and takes nothing in", hint=f"have it go on with: penstock sql start {name}")
     options = {"format": form}
     if form == "json":
         options["update_format"] = updates
@@ -68,11 +71,14 @@ def _chunks(file: Path, size_bytes: int, progress: Progress) -> Iterator[bytes]:
 
 
 def _await(server: Server, name: str, token: str, progress: Progress) -> None:
-    task = progress.add_task("processing", total=None)
+    task, counted_at = progress.add_task("processing", total=None), 0.0
     while not server.is_processed(name, token):
         if server.show(name)["deployment_status"] == "Paused":
             print(f"penstock: {name} is paused; what was sent is taken in when it goes on", file=sys.stderr)
             return
+        if not progress.disable and time.monotonic() - counted_at > COUNT_EVERY_S:
+            progress.update(task, description=f"processing: {counted(server, name)}")
+            counted_at = time.monotonic()
         time.sleep(LOOK_EVERY_S)
     progress.update(task, total=1, completed=1)
 

@@ -27,9 +27,10 @@ class Server:
     url: str
     key: str | None = None
 
-    def names(self) -> list[str]:
-        """Return the names of all pipelines."""
-        return [shown["name"] for shown in self.call("GET", "", selector="status")]
+    def pipelines(self) -> list[dict[str, Any]]:
+        """Return the states of all pipelines."""
+        shown: list[dict[str, Any]] = self.call("GET", "", selector="status")
+        return shown
 
     def show(self, name: str, selector: str = "status") -> dict[str, Any]:
         """Return a pipeline. selector: `status`, or `all` for its program and its errors as well."""
@@ -44,8 +45,20 @@ class Server:
         """Give a stopped pipeline another program."""
         self.call("PATCH", _at(name), {"program_code": program})
 
+    def delete(self, name: str) -> None:
+        """Delete a stopped and cleared pipeline."""
+        self.call("DELETE", _at(name))
+
+    def stats(self, name: str) -> dict[str, Any] | None:
+        """Return the counters of a pipeline; None if it does not run."""
+        try:
+            shown: dict[str, Any] = self.call("GET", f"{_at(name)}/stats")
+        except Unavailable:
+            return None
+        return shown
+
     def act(self, name: str, action: str, **query: str) -> None:
-        """Move a pipeline through its states: `start`, `pause`, `resume`, `approve`, `stop`."""
+        """Move a pipeline through its states: `start`, `pause`, `resume`, `approve`, `stop`, `clear`."""
         self.call("POST", f"{_at(name)}/{action}", **query)
 
     def is_processed(self, name: str, token: str) -> bool:
@@ -95,6 +108,8 @@ class Server:
         data: bytes | Iterable[bytes] | None = None,
         headers: dict[str, str] | None = None,
     ) -> Iterator[HTTPResponse]:
+        if not self.url.startswith(("http://", "https://")):
+            raise Invalid(f"the server is {self.url!r}; its URL begins with http:// or https://")
         url = self.url.rstrip("/") + API + path + (f"?{urlencode(query)}" if query else "")
         shown = {"Authorization": f"Bearer {self.key}"} if self.key else {}
         request = urllib.request.Request(url, data, {**(headers or {}), **shown}, method=verb)
