@@ -47,6 +47,9 @@ _PATH: Final[dict[str, tuple[str, ...]]] = {
     "action": ("start", "pause", "stop", "absent"),
     "event_id": ("latest", "00000000-0000-7000-8000-000000000000", "absent"),
     "key_name": ("a", "b", "absent"),
+    "tenant": ("a", "b", "default", "00000000-0000-7000-8000-000000000000", "absent"),
+    "trust": ("a", "b", "absent"),
+    "user_id": ("00000000-0000-7000-8000-000000000000", "absent"),
 }
 _QUERY: Final[dict[str, tuple[str, ...]]] = {
     "selector": ("all", "status", "status_with_connectors"),
@@ -118,6 +121,22 @@ _BODIES: Final[dict[str, Callable[[Random], Any]]] = {
     "/v0/validate_program": lambda random: {"program_code": "CREATE TABLE t(x INT);", "ir": random.random() < 0.5},
     "/v0/pipelines/{name}/diff": lambda random: {"program_code": random.choice(("blah", "CREATE TABLE t(y INT);"))},
     "/v0/api_keys": lambda random: {"name": random.choice("ab"), "role": random.choice(("read", "write", "admin"))},
+    "/v0/tenants": lambda random: {"name": random.choice("ab")},
+    "/v0/tenants/{tenant}": lambda random: {"name": random.choice("abc"), "displace_existing": random.random() < 0.5},
+    "/v0/oidc_trust": lambda random: {
+        "name": random.choice("ab"),
+        "issuer": random.choice(("https://id.example", "http://id.example", "x", "https://[::1", "https://")),
+        "subject": random.choice(("a", "*", "a*b*c")),
+        "audience": random.choice((None, "x")),
+        "role": random.choice(("read", "write", "admin", "owner", None)),
+        "description": random.choice((None, "d")),
+    },
+    "/v0/tenant/users": lambda random: {
+        "subject": random.choice("ab"),
+        "email": random.choice((None, "a@b")),
+        "role": random.choice(("read", "write", "admin", "owner")),
+    },
+    "/v0/tenant/users/{user_id}": lambda random: {"role": random.choice(("read", "write", "admin", "owner"))},
     "/v0/pipelines/{name}/clock/advance": lambda random: {"delta_ms": random.choice((0, 1, 1000, 2**40, 2**62))},
     "/v0/pipelines/{name}/egress/{relation}": lambda random: {
         "transport": {"name": "http_output", "config": {"backpressure": True, "send_snapshot": random.random() < 0.5}},
@@ -132,7 +151,6 @@ def draw(random: Random, operation: Operation) -> Wire:
     path = operation.path
     for name, values in _PATH.items():
         path = path.replace(f"{{{name}}}", _segment(random, values))
-    path = path.replace("{tenant}", "x").replace("{trust}", "x").replace("{user_id}", "x")
     query = [
         (name, random.choice(values) if random.random() < 0.7 else _plain(random.choice(_ODD)))
         for name, values in _QUERY.items()

@@ -17,6 +17,7 @@ from penstock.api.feldera.errors import STATUS
 from penstock.api.feldera.handlers import lifecycle
 from penstock.api.shared.operation import Operation
 from tests.integration.feldera.conftest import Server
+from tests.integration.feldera.documented import documented
 from tests.integration.feldera.shapes import RUNNING, STOPPED, WRONG, Wire, draw
 
 SEED = int(os.environ.get("PENSTOCK_FUZZ_SEED", "7"))
@@ -99,8 +100,10 @@ async def prepare(caller: Caller) -> None:
 
 def complaint(operation: Operation, status: int, body: bytes) -> str | None:
     """Say what is wrong with an answer, if anything."""
+    if status and status not in documented(operation):
+        return f"answers {status}, of {sorted(documented(operation))}: {body[:200]!r}"
     if status < 400:
-        return None if status in (0, 101) or 200 <= status < 300 else f"answers {status}"
+        return None
     try:
         shown = json.loads(body)
     except ValueError:
