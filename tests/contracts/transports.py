@@ -12,7 +12,7 @@ import pytest
 from penstock.data.changes import Changes
 from penstock.data.pool import Pool
 from penstock.data.types import Kind, SqlType
-from penstock.ports.sink import SinkKind
+from penstock.ports.sink import ResumableSink, ResumableSinkKind, SinkKind
 from penstock.ports.source import SourceEnded, SourceKind, TransportRefused
 from tests.contracts.formats import layout
 
@@ -127,3 +127,23 @@ class SinkContract:
         sink.close()
 
         assert (one, two) in ((b"one\n", b"one\ntwo\n"), (b"", b""))
+
+    def test_opened_where_it_was_it_has_nothing_twice(self, tmp_path: Path) -> None:
+        if not isinstance(self.kind, ResumableSinkKind):
+            return
+        config = self.config(tmp_path)
+        sink = self.kind.open(config)
+        sink.write(b"one\n")
+        sink.flush()
+        assert isinstance(sink, ResumableSink)
+        place = json.loads(json.dumps(sink.place()))
+        sink.write(b"two\n")
+        sink.close()
+        sink, there = self.kind.reopen(config, place)
+        for payload in (b"two\n", b"three\n")[there:]:
+            sink.write(payload)
+        sink.flush()
+        kept = self.kept(tmp_path)
+        sink.close()
+
+        assert kept in (b"one\ntwo\nthree\n", b"")

@@ -28,6 +28,9 @@ class NatsSource:
 
     def open(self, config: Mapping[str, Any], table: Layout, pool: Pool) -> OpenNats:
         """Return a source. Raises: TransportRefused."""
+        # Loaded here, not by the source's thread: a process that is forked meanwhile waits for the import for ever.
+        import nats  # noqa: F401
+
         for name in config:
             if name not in _SETTINGS:
                 raise TransportRefused(f"there is no setting {name!r}; there are {', '.join(_SETTINGS)}")

@@ -3,7 +3,8 @@
     python -m tests.integration.circuits.kafka_broker
 
 prints its address, then waits for the end of its standard input. Topics are made when they are first used, with four
-partitions; transactions are taken and not applied.
+partitions; transactions are taken and not applied. It keeps nothing: what a broker has on its disk after `kill -9`
+cannot be tested with it, only what becomes of a broker that does not answer for a while (SIGSTOP).
 """
 
 import subprocess
@@ -15,11 +16,18 @@ from contextlib import contextmanager
 @contextmanager
 def kafka_broker() -> Iterator[str]:
     """Run a cluster; its address."""
+    with kafka_process() as (address, _):
+        yield address
+
+
+@contextmanager
+def kafka_process() -> Iterator[tuple[str, int]]:
+    """Run a cluster; its address and its process."""
     command = [sys.executable, "-m", "tests.integration.circuits.kafka_broker"]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
-        yield process.stdout.readline().strip()
+        yield process.stdout.readline().strip(), process.pid
     finally:
         process.kill()
         process.wait()

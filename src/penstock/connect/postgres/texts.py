@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -67,8 +66,10 @@ def _item(item: Any, one: Callable[[str], Any]) -> Any:
 def _written(items: list[Any]) -> str:
     parts = []
     for item in items:
-        nested = _written(item) if isinstance(item, list) else json.dumps(item)
-        parts.append("NULL" if item is None else nested)
+        if isinstance(item, list):
+            parts.append(_written(item))
+        else:
+            parts.append("NULL" if item is None else '"' + item.replace("\\", "\\\\").replace('"', '\\"') + '"')
     return "{" + ",".join(parts) + "}"
 
 

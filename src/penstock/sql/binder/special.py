@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import reduce
 
-from penstock.data.types import BOOLEAN, INTERVALS, TIMESTAMP, NUMERIC, Field, Kind, SqlType
+from penstock.data.types import BOOLEAN, INTERVALS, NUMERIC, TIMESTAMP, Field, Kind, SqlType
 from penstock.sql.binder.expressions import Expressions, special
 from penstock.sql.binder.types import interval_type
 from penstock.sql.diagnostics import SqlError
