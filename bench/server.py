@@ -56,6 +56,10 @@ class Server:
         pids = [self.process.pid, *_descendants(self.process.pid)]
         return {"server": _memory(pids[0], "Rss"), "all": sum(_memory(pid, "Pss") for pid in pids)}
 
+    def own_bytes(self) -> int:
+        """Measure the most memory that one of its processes has and the system cannot take back (Linux)."""
+        return max(_memory(pid, "Anonymous") for pid in [self.process.pid, *_descendants(self.process.pid)])
+
 
 @contextlib.contextmanager
 def serving(timeout_s: float = 60.0, *, data: Path | None = None) -> Iterator[Server]:

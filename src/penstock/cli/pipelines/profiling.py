@@ -47,8 +47,9 @@ def draw(now: dict[str, Any], before: dict[str, Any] | None, most: int) -> Rende
     total_ns = sum(since(o, "time_ns") for o in operators) or 1
     kept = f"state {sum(int(o['state_bytes']) for o in operators) / 1e6:,.1f} MB"
     values = f"values {int(now['pool_bytes']) / 1e6:,.1f} MB"
+    memory = f"memory {int(now['memory_bytes']) / 1e6:,.1f} MB, on disk {int(now['spilled_bytes']) / 1e6:,.1f} MB"
     what = "since the last look" if before else "since the start"
-    table = Table(title=f"{now['steps']:,} steps; {kept} and {values}; {what}")
+    table = Table(title=f"{now['steps']:,} steps; {what}", caption=f"{kept} and {values}; {memory}")
     table.add_column("operator")
     for title in ("from", "rows in", "rows out", "rows kept", "kept MB", "time ms", "share"):
         table.add_column(title, justify="right")
