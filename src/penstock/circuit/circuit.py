@@ -6,7 +6,7 @@ sequential function of its inputs: no clock, no randomness, no I/O.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter_ns
 from typing import Any
@@ -59,6 +59,7 @@ class Circuit:
 
     carried: for each table the positions of string columns whose equal values need no equal codes.
     retentions: what of the state may be forgotten as time passes, by the operators' places.
+    relieve: called after each piece of a step; it may put state on disk.
     """
 
     pool: Pool
@@ -68,6 +69,7 @@ class Circuit:
     outputs: dict[str, Output] = field(default_factory=dict)
     steps: int = 0
     retentions: list[tuple[int, Retention]] = field(default_factory=list)
+    relieve: Callable[[], None] = lambda: None
     _now: int | None = None
     collector: Collector = field(init=False)
 
@@ -123,10 +125,12 @@ class Circuit:
                 wired.rows_out += len(delta)
                 if self.collector.marking and (passed := batch_of(delta)) is not None:
                     self.collector.meet(passed.columns, wired.pooled)
+            self.relieve()
         for wired in ran:
             began = perf_counter_ns()
             wired.operator.commit()
             wired.time_ns += perf_counter_ns() - began
+            self.relieve()
         for at, retention in self.retentions:
             began = perf_counter_ns()
             retention.advance(sum(len(d) for j in self.operators[at].inputs if (d := deltas[j]) is not None))
@@ -158,6 +162,7 @@ class Circuit:
                 result[name] = batch
                 if output.contents is not None:
                     output.contents.add(batch)
+                    self.relieve()
         return result
 
     def kept(self, name: str) -> bool:

@@ -1,7 +1,7 @@
 """Keeps the memory of a circuit's process near a limit, by putting cold state on disk, and says how near it is.
 
 What counts is memory of the process's own: it cannot be taken back by the system, whereas pages of files, spilled state
-among them, can. It is looked at between steps, at most every few milliseconds.
+among them, can. It is looked at between the operators of a step, at most every few milliseconds.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Budget:
         return Budget(limit_mb * _MB if limit_mb else None, directory, settings.get("min_spill_bytes"), log)
 
     def watch(self) -> None:
-        """Put state on disk if it is time; between two steps, on the stepping thread. Raises: SpillFailed."""
+        """Put state on disk if it is time; on the stepping thread, while no operator runs. Raises: SpillFailed."""
         if self._limit_bytes is None:
             return
         now_s = time.monotonic()

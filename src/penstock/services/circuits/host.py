@@ -136,9 +136,8 @@ class Host:
         self._intake = Intake(list(self._circuit.tables))
         self._intake.on_room = self._wake_soon
         self._budget = Budget.of(settings, durability.directory, self._log)
-        self.stepper = Stepper(
-            self._circuit, self._intake, self._hub, self._timer, self._budget, settings, self._on_failure
-        )
+        self._circuit.circuit.relieve = self._budget.watch
+        self.stepper = Stepper(self._circuit, self._intake, self._hub, self._timer, settings, self._on_failure)
         put_back_requests(self._intake, restarted.inputs.values(), self._circuit.tables)
         self._connectors = Connectors(
             self._circuit,

@@ -19,7 +19,6 @@ from typing import Any, TypeVar
 from penstock.data.batch import Batch
 from penstock.data.changes import Changes, concat_changes
 from penstock.data.spilling import SpillFailed
-from penstock.services.circuits.budget import Budget
 from penstock.services.circuits.built import Built
 from penstock.services.circuits.durability.endpoints import put_back
 from penstock.services.circuits.durability.journal import StepTaken
@@ -68,7 +67,6 @@ class Stepper:
         intake: Intake,
         hub: Hub,
         timer: Timer,
-        budget: Budget,
         settings: Mapping[str, Any],
         on_failure: Callable[[str, str, str], None],
     ) -> None:
@@ -76,7 +74,6 @@ class Stepper:
         self._intake = intake
         self._hub = hub
         self._timer = timer
-        self._budget = budget
         self._min_records = int(settings.get("min_batch_size_records") or 0)
         self._max_delay_s = int(settings.get("max_buffering_delay_usecs") or 0) / 1_000_000
         self._on_failure = on_failure
@@ -294,7 +291,6 @@ class Stepper:
         self.processed_bytes += entry.size_bytes
         self._has_stepped = True
         self._set_clock(entry.clock_us)
-        self._budget.watch()
 
     def _bootstrap(self, contents: Mapping[str, Batch], unchanged: frozenset[str]) -> None:
         step = self.initiated_steps + 1
@@ -305,7 +301,6 @@ class Stepper:
         self.initiated_steps = step
         self._published(step)
         self._has_stepped = True
-        self._budget.watch()
 
     def _advance(self) -> None:
         """Take one step, or keep input for the open transaction."""
@@ -345,7 +340,6 @@ class Stepper:
         self._published(step)
         if not self.first_step.done():
             self.first_step.set_result(None)
-        self._budget.watch()
 
     def _published(self, step: int) -> None:
         """Note that a step's changes were handed out; it is completed when the last output has delivered them."""
