@@ -214,6 +214,9 @@ class Sources:
                 raise SqlError(f"Column '{name}' not found in any table", spans.get(name) or item.span)
             message = f"Column '{name}' matched using NATURAL keyword or USING clause has incompatible types"
             (a, b), _ = common([first, second], message, spans.get(name) or item.span)
+            if a.type.kind is Kind.STRUCT:
+                text = "ROW values cannot be compared using '='; use ON with IS NOT DISTINCT FROM"
+                raise SqlError(text, spans.get(name) or item.span)
             keys.append(JoinKey(a, b))
             merged.append(Visible(None, name, self._merged(kind, name, scope, width, left_scope, a, b)))
         node = Join(

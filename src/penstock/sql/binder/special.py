@@ -74,6 +74,9 @@ def _nullif(binder: Expressions, apply: Apply) -> Expr:
     Source: SQL:2016, 6.12: NULLIF(a, b) is CASE WHEN a = b THEN NULL ELSE a END.
     """
     args = binder.arguments(apply)
+    if args[0].type.kind is Kind.STRUCT:
+        # Refused there, as any comparison of rows by equality.
+        binder.call("=", args, apply.span)
     made = binder.call("NULLIF", args, apply.span)
     own = args[0].type.with_nullable(True)
     if made.type == own or own.kind is Kind.NULL:
