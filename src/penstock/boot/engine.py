@@ -22,6 +22,7 @@ import penstock.boot.languages  # noqa: F401 - a program may bring functions
 from penstock.boot.adapters import KIT
 from penstock.boot.phases import PHASES
 from penstock.services.circuits import compilation, host, zygote
+from penstock.services.circuits.durability import fetching
 from penstock.services.circuits.lifeline import die_with
 from penstock.services.phases import child
 
@@ -30,6 +31,7 @@ __all__ = ["main"]
 _HANDLERS = {
     "compile": compilation.run,
     "open": lambda end: host.run(end, KIT),
+    "fetch": lambda end: fetching.run(end, KIT.objects),
     "phase": lambda end: child.serve(end, PHASES),
 }
 

@@ -187,3 +187,48 @@ def test_without_an_object_store_there_is_nothing_to_sync_with(started: Make) ->
         pipeline.sync_checkpoint()
 
     assert refused.value.error_code == "NotSupported"
+
+
+def test_a_pipeline_stands_by_for_another_one_and_takes_over(other: Server, make: Make) -> None:
+    with object_store() as store:
+        first = make(PROGRAM, runtime_config=synced(store))
+        config = synced(store, start_from_checkpoint="latest", pull_interval=1)
+        name = f"t-{uuid.uuid4().hex[:8]}"
+        second = PipelineBuilder(client_of(other), name, PROGRAM, runtime_config=config).create()
+        second.start_standby()
+        early = second.status()
+        first.start()
+        first.input_json("t", [{"x": 1, "word": "a"}, {"x": 2, "word": "a"}])
+        first.checkpoint(wait=True)
+        id = first.sync_checkpoint(wait=True, timeout_s=30)
+        here = wait_for(lambda: any(kept.uuid == id for kept in second.checkpoints()))
+        waiting = second.status()
+        first.stop(force=True)
+        second.activate()
+        rows = list(second.query("SELECT * FROM counted"))
+        second.input_json("t", {"x": 3, "word": "b"})
+        second.stop(force=False)
+        second.start_standby(wait=False)
+        again = wait_for(lambda: second.status() == PipelineStatus.RUNNING)
+        more = sorted(row["word"] for row in second.query("SELECT * FROM counted"))
+        second.stop(force=True)
+
+    assert (early, waiting) == (PipelineStatus.STANDBY, PipelineStatus.STANDBY)
+    assert here
+    assert rows == [{"word": "a", "c": 2}]
+    assert again and more == ["a", "b"]
+
+
+def test_a_pipeline_that_stands_by_can_be_stopped(make: Make) -> None:
+    with object_store() as store:
+        config = synced(store, start_from_checkpoint="latest", standby=True)
+        pipeline = make(PROGRAM, runtime_config=config)
+        pipeline.client.http.post(f"/pipelines/{pipeline.name}/start")
+        standing = wait_for(lambda: pipeline.status() == PipelineStatus.STANDBY)
+        pipeline.stop(force=True)
+        stopped = pipeline.status()
+        with pytest.raises(FelderaAPIError):
+            pipeline.activate()
+
+    assert standing
+    assert stopped == PipelineStatus.STOPPED

@@ -63,6 +63,7 @@ class StartOptions:
     silent_bootstrap: bool
     concurrent_bootstrap: bool
     dismiss_error: bool
+    stands_by: bool = False
 
 
 # ---- pipelines
@@ -271,13 +272,10 @@ _POLICIES: Final = ("await_approval", "allow", "reject")
 def start_options(query: Mapping[str, str]) -> StartOptions:
     """Read the parameters of a start.
 
-    Raises: UnsupportedPipelineAction, InitialStandbyNotAllowed, InvalidBootstrapConfig, Invalid.
+    Raises: UnsupportedPipelineAction, InvalidBootstrapConfig, Invalid.
     """
     initial = query.get("initial", "running").lower()
-    if initial == "standby":
-        message = "initial 'standby' needs storage that is synchronised with an object store, which is not configured"
-        refuse("InitialStandbyNotAllowed", message)
-    if initial not in ("running", "paused"):
+    if initial not in ("running", "paused", "standby"):
         message = f"a pipeline cannot be started with initial {initial!r}; use running, paused or standby"
         refuse("UnsupportedPipelineAction", message)
     policy = query.get("bootstrap_policy", "await_approval")
@@ -286,7 +284,9 @@ def start_options(query: Mapping[str, str]) -> StartOptions:
     silent, concurrent = flag(query, "silent_bootstrap", False), flag(query, "concurrent_bootstrap", False)
     if silent and concurrent:
         refuse("InvalidBootstrapConfig", "silent_bootstrap and concurrent_bootstrap exclude each other")
-    return StartOptions(Aim(initial), policy, silent, concurrent, flag(query, "dismiss_error", True))
+    stands_by = initial == "standby"
+    aim = Aim.RUNNING if stands_by else Aim(initial)
+    return StartOptions(aim, policy, silent, concurrent, flag(query, "dismiss_error", True), stands_by)
 
 
 def kept(options: StartOptions) -> dict[str, Any]:

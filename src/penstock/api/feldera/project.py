@@ -89,6 +89,8 @@ def status(record: CircuitRecord) -> str:
 
 def _statuses(record: CircuitRecord) -> tuple[str, str | None]:
     resources, runtime = _PLACES[record.state]
+    if record.is_standing_by:
+        return resources, "Standby"
     return resources, "AwaitingApproval" if record.awaits is not None else runtime
 
 

@@ -51,6 +51,12 @@ def check_start(record: CircuitRecord, options: StartOptions) -> None:
     if record.program_state in (ProgramState.REJECTED, ProgramState.FAILED):
         message = "cannot start the pipeline: its program does not compile; see `program_error`"
         refuse("CannotStartWithCompilationError", message)
+    if options.stands_by and not (record.settings.get("sync") or {}).get("start_from"):
+        message = (
+            "initial 'standby' needs an object store to start from: give storage.backend.config.sync with "
+            "start_from_checkpoint in the runtime configuration"
+        )
+        refuse("InitialStandbyNotAllowed", message)
 
 
 def check_hold(record: CircuitRecord, code: str, action: str) -> None:

@@ -48,6 +48,8 @@ def sync_settings(runtime_config: Mapping[str, Any]) -> dict[str, Any] | None:
         "start_from": sync.get("start_from_checkpoint"),
         "must_start_from": sync["fail_if_no_checkpoint"],
         "push_interval_s": sync.get("push_interval"),
+        "stands_by": sync["standby"],
+        "pull_interval_s": max(sync["pull_interval"], 1),
         "retention": {"count": sync["retention_min_count"], "days": sync["retention_min_age"]},
     }
 
@@ -100,8 +102,10 @@ def _checked(path: str, given: Any) -> _Sync:
         wrong_setting(f"{path}.push_interval", 0, "at least 1 second, or left out")
     if given.get("flags"):
         wrong_setting(f"{path}.flags", given["flags"], "left out: they are of a program that is not used here")
-    if given.get("standby"):
-        wrong_setting(f"{path}.standby", True, "left out: a pipeline cannot stand by for another one here")
+    if given.get("standby") and not given.get("start_from_checkpoint"):
+        wrong_setting(
+            f"{path}.standby", True, "left out without start_from_checkpoint, which says what to stand by with"
+        )
     defaults = {"fail_if_no_checkpoint": False, "standby": False, "pull_interval": 10}
     retention = {"retention_min_count": 10, "retention_min_age": 30}
     return {**defaults, **retention, **{name: value for name, value in given.items() if value is not None}}

@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 
 from penstock.services.circuits.caller import Caller
-from penstock.services.circuits.errand import Errand
+from penstock.services.circuits.errand import Errand, ErrandFailed
 from penstock.services.circuits.link import Channel, LinkClosed, RemoteError
 from penstock.services.circuits.process import Compiled, Message, RequestFailed
 from penstock.services.circuits.remote import RemoteCircuit
@@ -200,6 +200,18 @@ class WarmEngine:
             await remote.stop()
             raise
         return remote
+
+    async def fetch(self, settings: Mapping[str, Any], directory: Path, secrets: Mapping[str, str]) -> str | None:
+        """Have a fork of the warm process fetch a checkpoint; see `process.Engine.fetch`."""
+        arguments = {"settings": dict(settings), "directory": str(directory), "secrets": dict(secrets)}
+        errand = await self.errand("fetch", lambda name, value: None)
+        try:
+            id: str | None = await errand.call("fetch", arguments)
+            return id
+        except ErrandFailed as error:
+            raise RequestFailed(error.code, str(error), error.details) from error
+        finally:
+            await errand.close()
 
     async def errand(self, operation: str, on_event: Callable[[str, Any], None]) -> Errand:
         """Fork for a single request of another kind than circuits. Raises: RequestFailed."""

@@ -139,6 +139,12 @@ class Lifecycle:
                 record, at, state=CircuitState.STARTING, storage=StorageState.IN_USE, deployment=deployment
             )
             await self._commit(live, starting)
+            if deployment.stands_by:
+                await self._commit(live, moved(starting, at, state=CircuitState.OPENING))
+                live.standing = asyncio.create_task(self._stand_by(live), name=f"standby {live.document.id}")
+                live.attend(live.standing)
+                return
+        await _stand_down(live)
         paused = starting.aim is Aim.PAUSED
         live.opening = asyncio.ensure_future(self._open(live, starting, paused, deployment.carry_over))
         try:
@@ -167,13 +173,9 @@ class Lifecycle:
 
         Raises: RequestFailed.
         """
-        schema = record.schema or {}
-        secrets: dict[str, str] = {}
-        sync = live.record.settings.get("sync")
-        for name in secret_names([schema.get("input_connectors"), schema.get("output_connectors"), sync]):
-            text = None if self._secrets is None else await self._secrets.read(live.document.scope, name)
-            if text is not None:
-                secrets[name] = text
+        schema, sync = record.schema or {}, record.settings.get("sync")
+        referring = [schema.get("input_connectors"), schema.get("output_connectors"), sync]
+        secrets = await self._secrets_of(live, referring)
         return await self._engine.open(
             live.document.id,
             record.program,
@@ -183,6 +185,32 @@ class Lifecycle:
             carry_over=carry_over,
             secrets=secrets,
         )
+
+    async def _secrets_of(self, live: Live, referring: object) -> dict[str, str]:
+        """Return the secrets that settings refer to, as far as they are there."""
+        secrets: dict[str, str] = {}
+        for name in secret_names(referring):
+            text = None if self._secrets is None else await self._secrets.read(live.document.scope, name)
+            if text is not None:
+                secrets[name] = text
+        return secrets
+
+    async def _stand_by(self, live: Live) -> None:
+        """Have the newest checkpoint of the object store at hand until somebody activates the circuit."""
+        settings, directory = live.record.settings, self.directory_of(live)
+        sync = settings.get("sync")
+        interval_s = float((sync or {}).get("pull_interval_s") or 10.0)
+        said: str | None = None
+        while directory is not None and live.record.is_standing_by:
+            try:
+                id = await self._engine.fetch(settings, directory, await self._secrets_of(live, sync))
+                line = None if id is None else f"standing by with checkpoint {id}"
+            except RequestFailed as error:
+                line = f"WARNING standing by without a newer checkpoint: {error.message}"
+            if line is not None and line != said:
+                live.logbook.write(line)
+                said = line
+            await live.wait_until(lambda record: not record.is_standing_by, interval_s)
 
     async def _await_approval(self, live: Live, error: RequestFailed) -> None:
         async with live.lock:
@@ -200,7 +228,7 @@ class Lifecycle:
             live.attend(asyncio.create_task(_transcribe(live, process)))
             at = self._now()
             opening = moved(live.record, at, state=CircuitState.OPENING)
-            up = moved(opening, at, state=CircuitState.PAUSED if paused else CircuitState.RUNNING)
+            up = moved(opening, at, state=CircuitState.PAUSED if paused else CircuitState.RUNNING, has_run=True)
             await self._commit(live, opening, up)
         _log.info(LogEvent.CIRCUIT_STARTED, circuit=live.document.id, pid=process.pid)
 
@@ -250,6 +278,7 @@ class Lifecycle:
         return True
 
     async def _stop(self, live: Live) -> None:
+        await _stand_down(live)
         if not await self._suspend(live):
             return
         async with live.lock:
@@ -336,7 +365,15 @@ def _after_approval(live: Live) -> Step | None:
         return None
     if record.aim is Aim.STOPPED:
         return Step.STOP
-    return Step.START if record.awaits is None else None
+    return Step.START if record.awaits is None and not record.is_standing_by else None
+
+
+async def _stand_down(live: Live) -> None:
+    """Look for newer checkpoints no more; returns when nothing is fetched any more."""
+    standing, live.standing = live.standing, None
+    if standing is not None:
+        standing.cancel()
+        await asyncio.gather(standing, return_exceptions=True)
 
 
 async def _transcribe(live: Live, process: CircuitProcess) -> None:

@@ -67,6 +67,7 @@ class Live:
         self.sampled = asyncio.Event()
         self.process: CircuitProcess | None = None
         self.opening: asyncio.Task[CircuitProcess] | None = None
+        self.standing: asyncio.Task[None] | None = None
         self.driver: asyncio.Task[None] | None = None
         self.attendants: set[asyncio.Task[None]] = set()
         self.is_deleted = False

@@ -244,4 +244,11 @@ class Engine(Protocol):
         """
         ...
 
+    async def fetch(self, settings: Mapping[str, Any], directory: Path, secrets: Mapping[str, str]) -> str | None:
+        """Have the checkpoint that a circuit starts from fetched from its object store, while it has no process.
+
+        Returns its id, None if it is there already. Raises: RequestFailed.
+        """
+        ...
+
     async def close(self) -> None: ...

@@ -37,6 +37,7 @@ class Deployment(msgspec.Struct, frozen=True):
 
     carry_over: whether a changed program may start from the rows of the one whose state is kept: `allow`, `ask` (the
     start waits until somebody approves) or `reject`.
+    stands_by: it has no process yet, but the newest checkpoint of the object store at hand, until it is activated.
     """
 
     initial: Aim
@@ -44,6 +45,7 @@ class Deployment(msgspec.Struct, frozen=True):
     carry_over: str = "allow"
     id: str | None = None
     started_at: datetime | None = None
+    stands_by: bool = False
 
 
 class CircuitRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +65,7 @@ class CircuitRecord(msgspec.Struct, frozen=True, kw_only=True):
         fault: why the circuit stopped by itself; stays until dismissed.
     suspends: the stop that is wanted makes a checkpoint first.
     awaits: how the program differs from the one whose state is kept, while its start waits for approval.
+    has_run: it has had a process since its stored state was last cleared.
     """
 
     program: str
@@ -86,6 +89,13 @@ class CircuitRecord(msgspec.Struct, frozen=True, kw_only=True):
     fault: Fault | None = None
     suspends: bool = False
     awaits: dict[str, Any] | None = None
+    has_run: bool = False
+
+    @property
+    def is_standing_by(self) -> bool:
+        """Whether it waits, without a process, to be activated."""
+        standby = self.deployment is not None and self.deployment.stands_by
+        return standby and self.state is CircuitState.OPENING
 
     @property
     def is_fault_tolerant(self) -> bool:

@@ -200,11 +200,20 @@ class Circuits:
     # ---- life cycle
 
     async def start(
-        self, circuit: Circuit, initial: Aim, options: dict[str, Any], guard: Guard, *, carry_over: str = "allow"
+        self,
+        circuit: Circuit,
+        initial: Aim,
+        options: dict[str, Any],
+        guard: Guard,
+        *,
+        carry_over: str = "allow",
+        stands_by: bool = False,
     ) -> Circuit:
         """Ask for a process; it is made as soon as the program is ready. Nothing happens if one is wanted already.
 
         carry_over: whether a changed program may start from kept rows, see `Deployment`.
+        stands_by: the process is made when the circuit is activated; at once if it has had one since its storage was
+        last cleared.
         Raises: WrongState while stopping or with a program that does not compile, and what the guard raises.
         """
         live = self._live(circuit.id)
@@ -217,7 +226,8 @@ class Circuits:
                     raise WrongState("the circuit is stopping; start it when it has stopped")
                 if record.program_state in (ProgramState.REJECTED, ProgramState.FAILED):
                     raise WrongState("the circuit's program does not compile; correct it before the start")
-                deployment = Deployment(initial, options, carry_over)
+                waits = stands_by and not record.has_run
+                deployment = Deployment(initial, options, carry_over, stands_by=waits)
                 wanted = moved(record, self._clock.now(), aim=initial, deployment=deployment, fault=None)
                 await live.commit(self._documents, self._clock, wanted)
         self._lifecycle.nudge(live)
@@ -262,6 +272,25 @@ class Circuits:
         self._lifecycle.nudge(live)
         return live.document
 
+    async def activate(self, circuit: Circuit, aim: Aim) -> Circuit:
+        """Have a circuit that stands by start from what it has at hand. Nothing happens if it is active already.
+
+        Raises: WrongState if it is stopped.
+        """
+        live = self._live(circuit.id)
+        async with live.lock:
+            self._check_present(live)
+            record = live.record
+            if record.aim is Aim.STOPPED or record.deployment is None:
+                raise WrongState("the circuit is not started; only one that stands by can be activated")
+            if record.deployment.stands_by:
+                active = msgspec.structs.replace(record.deployment, initial=aim, stands_by=False)
+                await live.commit(
+                    self._documents, self._clock, moved(record, self._clock.now(), aim=aim, deployment=active)
+                )
+        self._lifecycle.nudge(live)
+        return live.document
+
     async def clear(self, circuit: Circuit, guard: Guard) -> Circuit:
         """Drop the stored state of a stopped circuit.
 
@@ -274,7 +303,7 @@ class Circuits:
             self._check_stopped(live)
             if live.record.storage is not StorageState.EMPTY:
                 clearing = moved(live.record, self._clock.now(), storage=StorageState.CLEARING)
-                empty = moved(clearing, self._clock.now(), storage=StorageState.EMPTY)
+                empty = moved(clearing, self._clock.now(), storage=StorageState.EMPTY, has_run=False)
                 await live.commit(self._documents, self._clock, clearing)
                 await self._remove_kept(live)
                 await live.commit(self._documents, self._clock, empty)

@@ -47,7 +47,12 @@ async def _start(call: Call, circuit: Circuit, options: lower.StartOptions) -> s
     await _settled(
         call,
         await call.services.circuits.start(
-            circuit, options.initial, lower.kept(options), guard, carry_over=_CARRY_OVER[options.bootstrap_policy]
+            circuit,
+            options.initial,
+            lower.kept(options),
+            guard,
+            carry_over=_CARRY_OVER[options.bootstrap_policy],
+            stands_by=options.stands_by or bool((circuit.body.settings.get("sync") or {}).get("stands_by")),
         ),
     )
     return "Pipeline is starting"
@@ -102,12 +107,18 @@ async def dismiss_error(call: Call) -> None:
 
 
 async def activate(call: Call) -> str:
-    """Leave standby, which no pipeline is in: none can be started so."""
+    """Have a pipeline that stands by start from the newest checkpoint of its object store."""
     circuit = found(call)
     check_full(call.services, "standby pipelines are not part of this edition", "standby")
-    process(call)
-    status = project.status(circuit.body)
-    refuse("InvalidActivateStatus", f"the pipeline is {status}; only one in standby can be activated")
+    initial = call.query.get("initial", "running").lower()
+    if initial not in ("running", "paused"):
+        refuse("InvalidActivateStatus", f"a pipeline cannot be activated as {initial!r}; use running or paused")
+    if not circuit.body.is_standing_by:
+        process(call)
+        status = project.status(circuit.body)
+        refuse("InvalidActivateStatus", f"the pipeline is {status}; only one in standby can be activated")
+    await _settled(call, await call.services.circuits.activate(circuit, Aim(initial)))
+    return "Pipeline is activating"
 
 
 async def approve(call: Call) -> str:

@@ -35,6 +35,7 @@ class SyncSettings(msgspec.Struct, frozen=True, kw_only=True):
         start_from: `latest`, an id, or None to start from what is here.
         must_start_from: whether a start fails that finds no such checkpoint.
         push_interval_s: seconds between copies of what is new; None for none by itself.
+        stands_by, pull_interval_s: whether a start waits to be activated, and how often it looks for newer copies.
     """
 
     store: dict[str, Any]
@@ -42,6 +43,8 @@ class SyncSettings(msgspec.Struct, frozen=True, kw_only=True):
     start_from: str | None = None
     must_start_from: bool = False
     push_interval_s: float | None = None
+    stands_by: bool = False
+    pull_interval_s: float = 10.0
     retention: Retention
 
 
@@ -91,18 +94,26 @@ class Syncing:
         """Have the circuit start from what its settings name. Raises: RemoteError if it must and cannot."""
         self._checkpoints.unlink()
         wanted = self._settings.start_from
-        if wanted is None:
-            return
         try:
-            copied = await asyncio.to_thread(self._wanted, wanted)
-            if copied is not None:
-                await asyncio.to_thread(self._take, copied)
-                self._log(f"INFO checkpoint {copied.id} was taken up from the object store")
+            if (id := await self.fetch()) is not None:
+                self._log(f"INFO checkpoint {id} was taken up from the object store")
         except (CopyFailed, CheckpointUnusable, OSError) as error:
             if self._settings.must_start_from:
                 message = f"the circuit is to start from checkpoint {wanted!r} of the object store: {error}"
                 raise RemoteError("CheckpointUnusable", message) from error
             self._log(f"WARNING not started from checkpoint {wanted!r} of the object store: {error}")
+
+    async def fetch(self) -> str | None:
+        """Put the checkpoint to start from in the place of what is here; None if it is here or nothing is wanted.
+
+        Raises: CopyFailed, CheckpointUnusable, OSError.
+        """
+        wanted = self._settings.start_from
+        copied = None if wanted is None else await asyncio.to_thread(self._wanted, wanted)
+        if copied is None:
+            return None
+        await asyncio.to_thread(self._take, copied)
+        return copied.id
 
     def _wanted(self, wanted: str) -> Copied | None:
         """Return the copy to start from; None if what is here goes on from it already. Raises: CopyFailed."""
