@@ -120,6 +120,8 @@ def test_what_the_engine_is_told_of_an_object_store() -> None:
         "start_from": "latest",
         "must_start_from": False,
         "push_interval_s": 60,
+        "stands_by": False,
+        "pull_interval_s": 10,
         "retention": {"count": 10, "days": 30},
     }
 
@@ -130,7 +132,7 @@ def test_what_the_engine_is_told_of_an_object_store() -> None:
         ({"bucket": ""}, "bucket"),
         ({"colour": 1}, "colour"),
         ({"flags": ["--fast"]}, "flags"),
-        ({"standby": True}, "standby"),
+        ({"standby": True}, "start_from_checkpoint"),
         ({"push_interval": 0}, "push_interval"),
         ({"fail_if_no_checkpoint": "yes"}, "fail_if_no_checkpoint"),
         ({"retention_min_count": -1}, "retention_min_count"),
