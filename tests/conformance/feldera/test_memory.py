@@ -50,6 +50,7 @@ def test_the_level_of_pressure_and_its_changes_are_metrics(started: Make, http: 
 
     wait_for(lambda: metrics()["memory_pressure"] == 3)
     assert metrics()["memory_pressure_epoch"] >= 1
+    assert metrics()["max_rss_bytes"] == 10_000_000
 
 
 @pytest.mark.parametrize("coding", ["gzip", "identity"])

@@ -26,10 +26,10 @@ ANSWERS = (
     "SELECT COUNT(*) AS n, SUM(v) AS v FROM fact",
     "SELECT * FROM joined WHERE id % 40009 = 17 ORDER BY id",
 )
-ROWS, STEP, GROUPS = 240_000, 2_500, 50_021
-BUDGET_BYTES = 40_000_000
+ROWS, STEP, GROUPS = 140_000, 2_500, 50_021
+BUDGET_BYTES = 24_000_000
 """What is left for state below the point from which on it is put on disk."""
-PADDING = "that is long enough to be worth a place on disk, as the words of people are, " * 2
+PADDING = "that is long enough to be worth a place on disk, as the words of people are, " * 3
 
 
 def lines(first: int, count: int, *, gone: bool) -> bytes:

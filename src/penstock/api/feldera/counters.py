@@ -145,8 +145,8 @@ _PRESSURE: Final = {"low": 0, "moderate": 1, "high": 2, "critical": 3}
 _TRANSACTION: Final = {"NoTransaction": 0, "TransactionInProgress": 1, "CommitInProgress": 2}
 
 
-def families(pipeline: Mapping[str, str], shown: Mapping[str, Any]) -> tuple[Family, ...]:
-    """Turn what `stats` shows into metrics. pipeline: the labels that tell it from others."""
+def families(pipeline: Mapping[str, str], shown: Mapping[str, Any], limit_mb: int | None) -> tuple[Family, ...]:
+    """Turn what `stats` shows into metrics. pipeline: the labels that tell it from others. limit_mb: of memory."""
     metrics = shown["global_metrics"]
     found = [Family(key, type, text, ((pipeline, float(metrics.get(name) or 0)),)) for key, type, text, name in _GLOBAL]
     found += [
@@ -169,6 +169,8 @@ def families(pipeline: Mapping[str, str], shown: Mapping[str, Any]) -> tuple[Fam
             _TRANSACTION.get(metrics["transaction_status"], 0),
         ),
     ]
+    if limit_mb:
+        found.append(_single(pipeline, "max_rss_bytes", "gauge", "Limit of memory", limit_mb * 1_000_000))
     found += _connectors(pipeline, _INPUT, shown["inputs"])
     found += _connectors(pipeline, _OUTPUT, shown["outputs"])
     return tuple(found)

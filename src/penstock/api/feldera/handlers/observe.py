@@ -44,9 +44,8 @@ async def metrics(call: Call) -> Response | Answer:
 
 async def metric_families(call: Call, circuit: Circuit) -> tuple[counters.Family, ...]:
     """Return the metrics of a pipeline. Raises: NotDeployed."""
-    return counters.families(
-        {"pipeline": circuit.name or "", "pipeline_id": circuit.id}, await current_stats(call, circuit)
-    )
+    labels = {"pipeline": circuit.name or "", "pipeline_id": circuit.id}
+    return counters.families(labels, await current_stats(call, circuit), circuit.body.settings.get("max_memory_mb"))
 
 
 async def all_metrics(call: Call) -> Response:

@@ -98,7 +98,8 @@ async def _collect(call: Call, circuit: Circuit) -> dict[str, bytes]:
         shown = await current_stats(call, circuit, with_errors=True)
         files["stats.json"] = msgspec.json.encode(shown)
         labels = {"pipeline": circuit.name or "", "pipeline_id": circuit.id}
-        files["metrics.txt"] = counters.prometheus(counters.families(labels, shown)).encode()
+        families = counters.families(labels, shown, circuit.body.settings.get("max_memory_mb"))
+        files["metrics.txt"] = counters.prometheus(families).encode()
         profile = await services.circuits.process(circuit).profile()
         files["circuit_profile.json"] = msgspec.json.encode(_profile(profile))
         files["heap_profile.pb.gz"] = heap_profile(profile, unix_ms(services.clock.now()) * 1_000_000)
