@@ -207,6 +207,11 @@ class Intake:
         """Whether anything is queued."""
         return any(self._queues.values())
 
+    def drain(self, is_running: Callable[[], bool]) -> None:
+        """Wait until nothing is queued or the circuit does not run; on a thread that has nothing else to do."""
+        with self.lock:
+            self.room.wait_for(lambda: not (is_running() and self.waiting))
+
     @property
     def forced(self) -> bool:
         """Whether something is queued that does not wait for a paused circuit to run."""

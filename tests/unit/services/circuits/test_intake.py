@@ -1,5 +1,7 @@
 """The queues before a circuit."""
 
+from concurrent.futures import ThreadPoolExecutor, wait
+
 import numpy as np
 
 from penstock.data.batch import Column
@@ -85,3 +87,23 @@ def test_an_endpoint_of_requests_is_finished_between_them_and_a_declared_one_at_
 
     assert during == (False, False)
     assert requests.finished and declared.finished
+
+
+def test_whoever_waits_for_the_queues_goes_on_when_the_last_batch_is_taken_or_the_circuit_is_paused() -> None:
+    intake = Intake(["t"])
+    intake.put(intake.endpoint("e", "t", {}), [rows(1), rows(1)], 2, lease=None)
+    running = True
+    with ThreadPoolExecutor() as threads:
+        drained = threads.submit(intake.drain, lambda: running)
+        intake.take(limit=1)
+        assert not wait([drained], timeout=0.05).done
+        intake.take(limit=1)
+        drained.result(timeout=10)
+        intake.put(intake.endpoint("e", "t", {}), [rows(1)], 1, lease=None)
+        paused = threads.submit(intake.drain, lambda: running)
+        with intake.lock:
+            running = False
+            intake.room.notify_all()
+        paused.result(timeout=10)
+
+    assert intake.waiting

@@ -28,7 +28,6 @@ from penstock.sql.plan.nodes import Program
 __all__ = ["Durability", "Keeping"]
 
 NONE, AT_LEAST_ONCE, EXACTLY_ONCE = "none", "at_least_once", "exactly_once"
-_DRAIN_INTERVAL_S = 0.005
 _DELIVERY_WAIT_S = 10.0
 """What is not delivered by then is kept with the checkpoint."""
 
@@ -153,8 +152,7 @@ class Keeping:
         if self._stepper.transaction is not None:
             raise RemoteError("TransactionInProgress", "a transaction is in progress; commit it, then stop the circuit")
         self._connectors.halt()
-        while self._stepper.running and self._intake.waiting:  # noqa: ASYNC110 (the stepping thread has no loop)
-            await asyncio.sleep(_DRAIN_INTERVAL_S)
+        await asyncio.to_thread(self._intake.drain, lambda: self._stepper.running)
         was_running = self._stepper.running
         self._stepper.set_running(False)
         await asyncio.to_thread(self._connectors.wait_idle, _DELIVERY_WAIT_S)
