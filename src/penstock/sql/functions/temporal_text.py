@@ -18,7 +18,7 @@ from penstock.sql.functions import civil
 from penstock.sql.functions.civil import DAY_MICROS
 from penstock.sql.functions.coercion import any_nullable, expect_count, mismatch
 from penstock.sql.functions.decimals import loader, rounded, scale_of
-from penstock.sql.functions.distinct import by_value
+from penstock.sql.functions.distinct import by_value, over_distinct_values
 from penstock.sql.functions.registry import (
     Context,
     Kernel,
@@ -102,13 +102,48 @@ def _format(pattern: str, value: object) -> str:
     return _write(pattern, _EPOCH + dt.timedelta(microseconds=value // 1000))
 
 
+_UNITS = {
+    **dict.fromkeys("YyCGgVUWujmdeaAbBhFDwn%", DAY_MICROS),
+    **dict.fromkeys("HIpPkl", DAY_MICROS // 24),
+    **dict.fromkeys("MR", 60_000_000),
+    **dict.fromkeys("STs", 1_000_000),
+}
+"""By directive: what writes the same within each unit of time."""
+
+
+def _unit(pattern: str, kind: Kind) -> int:
+    """Return a number of the kind's units (1 if none is known) within which all moments are written alike."""
+    if kind is Kind.DATE:
+        return 1
+    units = [_UNITS.get(found[0][1:], 1) for found in _DIRECTIVE.finditer(pattern)]
+    unit = min([DAY_MICROS, *units])
+    return unit * 1000 if kind is Kind.TIME and unit > 1 else unit
+
+
+def _prepare_format(context: Context, signature: Signature, constants: Sequence[Column | None]) -> Kernel:
+    """Under a constant pattern the moments that are written alike are written once, at the beginning of their unit."""
+    write = over_distinct_values(_format)(context, signature, constants)
+    pattern = constants[0]
+    if pattern is None or pattern.nulls is not None:
+        return write
+    unit = _unit(context.pool.value(int(pattern.words[0])).decode(), signature.arguments[1].kind)
+    if unit == 1:
+        return write
+
+    def kernel(arguments: Sequence[Column], row_count: int) -> Column:
+        moment = arguments[1]
+        return write([arguments[0], Column(moment.words // unit * unit, moment.nulls)], row_count)
+
+    return kernel
+
+
 for _name, _kind in (
     ("FORMAT_DATE", DATE),
     ("FORMAT_TIME", TIME),
     ("FORMAT_TIMESTAMP", TIMESTAMP),
     ("FORMAT_DATETIME", TIMESTAMP),
 ):
-    by_value(_name, resolve=_resolve_format(_name, _kind))(_format)
+    prepared(_name, resolve=_resolve_format(_name, _kind))(_prepare_format)
 
 
 def _resolve_parse(name: str, kind: SqlType) -> Resolve:

@@ -286,6 +286,24 @@ def test_patterns() -> None:
     )
 
 
+@pytest.mark.parametrize("pattern", ["%Y-%m-%d", "%H", "%R", "%T", "%Y %j %H:%M:%S", "%S%.3f", "%c", "%s"])
+def test_moments_that_a_pattern_writes_alike_are_written_once_and_right(pattern: str) -> None:
+    start = dt.datetime(1969, 12, 31, 22, 59, 58, 900_000)
+    moments = [start + dt.timedelta(milliseconds=137 * i * i) for i in range(300)] + [None]
+    literal = Literal(pattern, SqlType(Kind.CHAR, False, precision=len(pattern)))
+
+    together = evaluate(
+        bound("FORMAT_TIMESTAMP", [literal, ColumnRef(0, TIMESTAMP)]),
+        [encode_values(moments, TIMESTAMP, POOL)],
+        len(moments),
+    )
+
+    assert [apply("FORMAT_TIMESTAMP", (pattern, VARCHAR), (m, TIMESTAMP)) for m in moments[:40]] == together[:40]
+    texts = [m.strftime(pattern) for m in moments[:300] if m] if "%s" not in pattern and "f" not in pattern else []
+    assert not texts or texts == together[:300]
+    assert together[300] is None
+
+
 @given(MIDDLE)
 def test_time_zones(moment: dt.datetime) -> None:
     def convert(source: str, target: str) -> Any:
