@@ -16,7 +16,7 @@ import numpy.typing as npt
 from penstock.circuit.aggregates.accumulators import linear
 from penstock.circuit.aggregates.linear import Accumulator, FloatSum
 from penstock.circuit.aggregates.rows import ExtremeState, FirstState, FoldState
-from penstock.circuit.aggregates.state import AggregateState, Input
+from penstock.circuit.aggregates.state import AggregateState, Among, Input
 from penstock.circuit.operator import Stateful
 from penstock.data.batch import Batch, Column, Words
 from penstock.data.collecting import Coded
@@ -82,8 +82,8 @@ def _add_floats(
 class LinearState(AggregateState):
     """A sum: words at `at` of the payload."""
 
-    def __init__(self, call: AggregateCall, accumulator: Accumulator, at: int, pool: Pool) -> None:
-        self._input = Input(call, call.args, pool)
+    def __init__(self, call: AggregateCall, accumulator: Accumulator, at: int, among: Among) -> None:
+        self._input = Input(call, call.args, among)
         self._accumulator = accumulator
         self._at = at
 
@@ -109,13 +109,13 @@ class LinearState(AggregateState):
         return np.asarray((span == 0).all(axis=1)) & self._untraced(payload)
 
     def traced(self) -> bool:
-        return self._input.seen is not None
+        return self._input.traced
 
     def coded(self) -> list[Coded]:
         return self._input.coded()
 
     def seen(self) -> list[Records]:
-        return [] if self._input.seen is None else [self._input.seen.records]
+        return self._input.seen()
 
     def parts(self) -> dict[str, Stateful]:
         return self._input.parts()
@@ -124,8 +124,8 @@ class LinearState(AggregateState):
 class FloatSumState(LinearState):
     """A sum of floats: counts among the linear words, the compensated sum in the two kept words."""
 
-    def __init__(self, call: AggregateCall, accumulator: FloatSum, at: int, pool: Pool) -> None:
-        super().__init__(call, accumulator, at, pool)
+    def __init__(self, call: AggregateCall, accumulator: FloatSum, at: int, among: Among) -> None:
+        super().__init__(call, accumulator, at, among)
         self._floats = accumulator
 
     def traced(self) -> bool:
@@ -173,17 +173,18 @@ def build_states(
         for call, result in zip(calls, results, strict=True)
     ]
     at = first
+    among = Among(append_only, pool)
     for call, result, accumulator in zip(calls, results, accumulators, strict=True):
         if isinstance(accumulator, FloatSum):
-            out.append(FloatSumState(call, accumulator, at, pool))
+            out.append(FloatSumState(call, accumulator, at, among))
         elif accumulator is not None:
-            out.append(LinearState(call, accumulator, at, pool))
+            out.append(LinearState(call, accumulator, at, among))
         elif append_only and call.name in ("MIN", "MAX"):
-            out.append(ExtremeState(call, result, pool))
+            out.append(ExtremeState(call, result, among))
         elif FirstState.serves(call):
-            out.append(FirstState(call, result, pool))
+            out.append(FirstState(call, result, among))
         else:
-            out.append(FoldState(in_input_order(call, calls), result, pool))
+            out.append(FoldState(in_input_order(call, calls), result, among))
         at += accumulator.words if accumulator is not None else 0
         if out[-1].traced():
             out[-1].trace_at = at

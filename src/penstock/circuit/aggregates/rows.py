@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from penstock.circuit.aggregates.extreme import offer
 from penstock.circuit.aggregates.folds import FOLDS, FoldRows, SortSpec
-from penstock.circuit.aggregates.state import AggregateState, Input
+from penstock.circuit.aggregates.state import AggregateState, Among, Input
 from penstock.circuit.operator import Stateful
 from penstock.circuit.operators.ordering import OrderWords
 from penstock.circuit.retention import TreeOf
@@ -20,7 +20,6 @@ from penstock.data.batch import Batch, Column, Words
 from penstock.data.collecting import Coded, coded
 from penstock.data.comparing import SIGNED, comparison, row_modes
 from penstock.data.kernels import compiled
-from penstock.data.pool import Pool
 from penstock.data.records import Records, add, find, remove
 from penstock.data.rows import RowLayout, Rows
 from penstock.data.tree import delete, first, insert
@@ -34,10 +33,10 @@ from penstock.sql.plan.nodes import AggregateCall
 class _Kept(AggregateState):
     """A result kept in two payload words: 0 none / 1 known, value. skips_nulls: rows with a null first argument."""
 
-    def __init__(self, call: AggregateCall, result: SqlType, skips_nulls: bool, pool: Pool) -> None:
+    def __init__(self, call: AggregateCall, result: SqlType, skips_nulls: bool, among: Among) -> None:
         exprs = [*call.args, *(k.expr for k in call.order)]
-        self._input = Input(call, exprs, pool)
-        self._pool = pool
+        self._input = Input(call, exprs, among)
+        self._pool = among.pool
         self._result_type = result
         self._types = [e.type for e in exprs]
         self._skips_nulls = skips_nulls
@@ -70,10 +69,10 @@ class _Kept(AggregateState):
         return self._untraced(payload)
 
     def traced(self) -> bool:
-        return self._input.seen is not None
+        return self._input.traced
 
     def seen(self) -> list[Records]:
-        return [] if self._input.seen is None else [self._input.seen.records]
+        return self._input.seen()
 
     def words_coded(self) -> list[int]:
         return [self.kept_at + 1] if self._result_type.pooled else []
@@ -88,8 +87,8 @@ class _Kept(AggregateState):
 class ExtremeState(_Kept):
     """MIN and MAX of an input that only grows: the extreme is all there is to know."""
 
-    def __init__(self, call: AggregateCall, result: SqlType, pool: Pool) -> None:
-        super().__init__(call, result, True, pool)
+    def __init__(self, call: AggregateCall, result: SqlType, among: Among) -> None:
+        super().__init__(call, result, True, among)
         self._sign = 1 if call.name == "MAX" else -1
         self._mode = comparison(self._types[0])
 
@@ -101,12 +100,12 @@ class ExtremeState(_Kept):
 class FoldState(_Kept):
     """A value found again from all rows of its group after every change of the group. Cost: the size of the group."""
 
-    def __init__(self, call: AggregateCall, result: SqlType, pool: Pool) -> None:
-        super().__init__(call, result, call.ignore_nulls, pool)
+    def __init__(self, call: AggregateCall, result: SqlType, among: Among) -> None:
+        super().__init__(call, result, call.ignore_nulls, among)
         if call.name not in FOLDS:
             raise NotSupported(f"aggregate function {call.name}", None)
         self._fold = FOLDS[call.name]
-        self._over_nothing = encode_value([], result, pool)[0] if call.name == "ARRAY_AGG" else None
+        self._over_nothing = encode_value([], result, among.pool)[0] if call.name == "ARRAY_AGG" else None
         self._order: list[SortSpec] = [
             (len(call.args) + i, k.descending, k.nulls_first) for i, k in enumerate(call.order)
         ]
@@ -228,15 +227,15 @@ class FirstState(_Kept):
 
     kept_words = 4
 
-    def __init__(self, call: AggregateCall, result: SqlType, pool: Pool) -> None:
-        super().__init__(call, result, call.ignore_nulls or call.name in ("MIN", "MAX", "ANY_VALUE", "MODE"), pool)
+    def __init__(self, call: AggregateCall, result: SqlType, among: Among) -> None:
+        super().__init__(call, result, call.ignore_nulls or call.name in ("MIN", "MAX", "ANY_VALUE", "MODE"), among)
         self._layout = RowLayout([BIGINT, *self._types])
         self._by_weight = call.name == "MODE"
         keys = [
             SortKey(ColumnRef(1 + p, self._types[p]), descending, nulls_first)
             for p, descending, nulls_first in _order(call)
         ]
-        self._order = OrderWords(keys, self._layout, pool)
+        self._order = OrderWords(keys, self._layout, among.pool)
         self._modes, self._signs = self._order.modes, self._order.signs
         if self._by_weight:
             self._modes, self._signs = row_modes([SIGNED], self._layout.types), np.array([-1], np.int64)

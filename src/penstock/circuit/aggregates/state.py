@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
+from penstock.circuit.aggregates.distinct import SeenValues
 from penstock.circuit.operator import Stateful
 from penstock.circuit.retention import TreeOf
 from penstock.data.arrangement import Arrangement
@@ -14,9 +16,7 @@ from penstock.data.batch import Batch, Column, Words
 from penstock.data.collecting import Coded
 from penstock.data.pool import Pool
 from penstock.data.records import Records
-from penstock.data.rows import RowLayout, Rows
-from penstock.data.types import BIGINT
-from penstock.data.zset import Contents
+from penstock.data.rows import Rows
 from penstock.sql.evaluate import compile_exprs, compile_predicate
 from penstock.sql.plan.expr import ColumnRef, Expr
 from penstock.sql.plan.nodes import AggregateCall
@@ -100,15 +100,39 @@ class AggregateState:
         return np.asarray(payload[:, self.trace_at] == 0)
 
 
-class Input:
-    """The arguments of a call, with the weights of the rows that take part (FILTER; DISTINCT by transitions)."""
+@dataclass(slots=True)
+class Among:
+    """What the calls of one GROUP BY have in common. seen: what DISTINCT calls have seen, by the columns."""
 
-    def __init__(self, call: AggregateCall, exprs: Sequence[Expr], pool: Pool) -> None:
+    append_only: bool
+    pool: Pool
+    seen: dict[tuple[int, ...], SeenValues] = field(default_factory=dict)
+
+
+class Input:
+    """The arguments of a call, with the weights of the rows that take part (FILTER; DISTINCT by transitions).
+
+    Calls with DISTINCT over the same columns share what they have seen. Where rows are never taken away, no trace of
+    them is needed.
+    """
+
+    def __init__(self, call: AggregateCall, exprs: Sequence[Expr], among: Among) -> None:
+        pool, shared = among.pool, among.seen
         self._exprs = compile_exprs(exprs, pool)
         self._total = all(isinstance(e, ColumnRef) for e in exprs)
         self._filter = None if call.filter is None else compile_predicate(call.filter, pool)
-        layout = RowLayout([BIGINT, *(e.type for e in exprs)])
-        self.seen = Contents(layout) if call.distinct and exprs else None
+        self._seen: SeenValues | None = None
+        self._owns = False
+        self._number = 0
+        if call.distinct and exprs:
+            columns = tuple([e.index for e in exprs if isinstance(e, ColumnRef)])
+            known = shared.get(columns) if self._total else None
+            self._seen = known or SeenValues([e.type for e in exprs])
+            self._owns = known is None
+            self._number = self._seen.join(self._filter if self._total else None)
+            if self._total:
+                shared[columns] = self._seen
+        self.traced = self._seen is not None and not among.append_only
 
     def read(
         self, batch: Batch, ids: Words, addends: Rows, trace_at: int | None
@@ -122,24 +146,29 @@ class Input:
         """
         kept: Words | None = None
         weights = batch.weights
-        if self._filter is not None:
+        if self._filter is not None and not (self._total and self._seen is not None):
             mask = self._filter(batch.columns, len(batch))
-            if self._total and self.seen is None:
+            if self._total:
                 weights = np.where(mask, weights, 0)
             elif not mask.all():
                 kept = np.flatnonzero(mask)
                 batch, ids = batch.take(kept), ids[kept]
                 weights = batch.weights
         args: list[Column] = self._exprs(batch.columns, len(batch))
+        changes: Words | None = None
+        if self._seen is not None and len(batch):
+            changes, parts = self._seen.take(self._number, batch, ids, args)
+            weights = np.where(parts, weights, 0) if trace_at is not None else weights
         if trace_at is not None:
             addends[slice(None) if kept is None else kept, trace_at] = _traces(args, weights)
-        if self.seen is not None and len(batch):
-            before, after = self.seen.add(Batch([Column(ids), *args], weights))
-            weights = (after > 0).astype(np.int64) - (before > 0)
-        return args, kept, ids, np.ascontiguousarray(weights)
+        return args, kept, ids, np.ascontiguousarray(weights if changes is None else changes)
+
+    def seen(self) -> list[Records]:
+        """Return the values kept for DISTINCT; of calls that share them the first one does."""
+        return [self._seen.records] if self._seen is not None and self._owns else []
 
     def parts(self) -> dict[str, Stateful]:
-        return {} if self.seen is None else {"distinct": self.seen}
+        return {"distinct": records for records in self.seen()}
 
     def coded(self) -> list[Coded]:
-        return [] if self.seen is None else self.seen.coded()
+        return self._seen.coded() if self._seen is not None and self._owns else []
