@@ -1,9 +1,9 @@
-"""The one file of the benchmarks that knows the names of Penstock's engine: compile, lower, step, decode.
+"""The one file of the benchmarks that knows the names of Penstock's engine: read, compile, lower, step, decode.
 
 It drives a circuit in this very process, without server, socket or checkpoint: what is measured is planner and engine.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from penstock.circuit.circuit import Circuit
 from penstock.circuit.lower import lower
+from penstock.connect.formats import csv_scan
 from penstock.data.arrow import from_arrow, to_arrow
 from penstock.data.batch import Batch
 from penstock.data.changes import Changes
@@ -53,6 +54,22 @@ class Engine:
         """List the operators by the seconds they took, the slowest first."""
         spent = [(wired.operator.title, wired.time_ns / 1e9) for wired in self.circuit.operators]
         return sorted(spent, key=lambda pair: -pair[1])
+
+
+def read_csv(lines: bytes, schema: pa.Schema, names: Sequence[str]) -> pa.RecordBatch:
+    """Read whole lines of plain CSV with the format's own reader: the columns named, of all that a line has."""
+    kinds = [_kind(field.type) if field.name in names else csv_scan.SKIP for field in schema]
+    order = [field.name for field in schema if field.name in names]
+    batch = csv_scan.scan_csv(lines, ",", kinds, order)
+    if batch is None:
+        raise ValueError("the event files are plain, and yet they were not read")
+    return batch.select(list(names))
+
+
+def _kind(type: pa.DataType) -> int:
+    if pa.types.is_timestamp(type):
+        return csv_scan.MOMENT
+    return csv_scan.TEXT if pa.types.is_string(type) else csv_scan.INTEGER
 
 
 def start(text: str) -> Engine:

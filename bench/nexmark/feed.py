@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.csv
 
+from bench import engine
 from bench.nexmark.dataset import Dataset, side_input
 from bench.nexmark.layout import EPOCH_EVENTS, PART_COUNT, STREAMS, Stream
 from penstock.connect.nexmark.generator import SCHEMAS
@@ -122,42 +123,47 @@ class _Parser(threading.Thread):
         readers = {
             name: _Reader(self._dataset, STREAMS[name], self._part, names) for name, names in self._columns.items()
         }
-        for start in range(self._part * stripe_events, total, PART_COUNT * stripe_events):
-            if self._closing:
-                return
-            stop = min(start + stripe_events, total)
-            rows = {
-                name: reader.take(STREAMS[name].rows_before(stop) - STREAMS[name].rows_before(start))
-                for name, reader in readers.items()
-            }
-            self._parsed.put(Stripe(start, stop, rows))
+        try:
+            for start in range(self._part * stripe_events, total, PART_COUNT * stripe_events):
+                if self._closing:
+                    return
+                stop = min(start + stripe_events, total)
+                rows = {
+                    name: reader.take(STREAMS[name].rows_before(stop) - STREAMS[name].rows_before(start))
+                    for name, reader in readers.items()
+                }
+                self._parsed.put(Stripe(start, stop, rows))
+        finally:
+            for reader in readers.values():
+                reader.close()
 
 
 class _Reader:
     """Reads one file in runs of a wanted number of rows."""
 
     def __init__(self, dataset: Dataset, stream: Stream, part: int, names: Sequence[str]) -> None:
-        # Times are read as microseconds, the unit of a TIMESTAMP inside the engine.
-        wide = {f.name: pa.timestamp("us") if pa.types.is_timestamp(f.type) else f.type for f in SCHEMAS[stream.name]}
-        self._left = pa.schema([(name, wide[name]) for name in names]).empty_table()
-        file = dataset.file(stream, part)
-        self._reader = None
-        if file.stat().st_size:
-            self._reader = pyarrow.csv.open_csv(
-                file,
-                pyarrow.csv.ReadOptions(use_threads=False, block_size=BLOCK_BYTES, column_names=list(wide)),
-                pyarrow.csv.ParseOptions(quote_char=False),
-                pyarrow.csv.ConvertOptions(column_types=wide, include_columns=list(names)),
-            )
+        self._schema = SCHEMAS[stream.name]
+        self._names = names
+        self._pieces: list[pa.RecordBatch] = []
+        self._cut_line = b""
+        self._file = dataset.file(stream, part).open("rb")
 
     def take(self, row_count: int) -> pa.Table:
         """Give the next `row_count` rows as a table of one chunk."""
-        pieces = [self._left]
-        held = self._left.num_rows
-        while held < row_count:
-            assert self._reader is not None, "the file ends before the rows that the layout promises"
-            pieces.append(pa.Table.from_batches([self._reader.read_next_batch()]))
-            held += pieces[-1].num_rows
-        rows = pa.concat_tables(pieces)
-        self._left = rows.slice(row_count)
+        while sum(piece.num_rows for piece in self._pieces) < row_count:
+            self._pieces.append(self._read_block())
+        rows = pa.Table.from_batches(self._pieces)
+        self._pieces = rows.slice(row_count).to_batches()
         return rows.slice(0, row_count).combine_chunks()
+
+    def _read_block(self) -> pa.RecordBatch:
+        block = self._file.read(BLOCK_BYTES)
+        assert block, "the file ends before the rows that the layout promises"
+        data = self._cut_line + block
+        end = data.rfind(b"\n") + 1
+        self._cut_line = data[end:]
+        return engine.read_csv(data[:end], self._schema, self._names)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()

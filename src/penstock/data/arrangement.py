@@ -218,7 +218,7 @@ class Arrangement:
         is there.
         """
         self.keys.make_room(len(weights))
-        self.rows.make_room(len(weights))
+        self.rows.make_room(len(weights), indexed=not self.append_only)
         if self.append_only:
             _append(
                 self.keys.records,

@@ -16,9 +16,12 @@ from numba.extending import intrinsic
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
 
-def compiled(signature: object = None, *, inline: bool = False) -> Callable[[Kernel], Kernel]:
-    """Compile a kernel for one signature, kept in numba's cache; inline: no kernel of its own, part of its callers."""
-    decorate: Callable[[Kernel], Kernel] = njit(inline="always") if inline else njit(signature, cache=True)
+def compiled(signature: object = None, *, inline: bool = False, nogil: bool = False) -> Callable[[Kernel], Kernel]:
+    """Compile a kernel for one signature, kept in numba's cache; inline: no kernel of its own, part of its callers.
+
+    nogil: other threads run beside it; for kernels that touch nothing but what they are given.
+    """
+    decorate: Callable[[Kernel], Kernel] = njit(inline="always") if inline else njit(signature, cache=True, nogil=nogil)
     return decorate
 
 
@@ -41,6 +44,64 @@ def load64(typingctx: Any, data: Any, index: Any) -> Any:
         word = builder.load(builder.bitcast(pointer, ir.IntType(64).as_pointer()), typ=ir.IntType(64))
         word.align = 1
         return word
+
+    return signature, codegen
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def trailing_zeros(typingctx: Any, word: Any) -> Any:
+    """Count the zero bits below the lowest set bit of a uint64 that is not 0."""
+    signature = types.uint64(types.uint64)
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))
+
+    return signature, codegen
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def one_bits(typingctx: Any, word: Any) -> Any:
+    """Count the set bits of a uint64."""
+    signature = types.uint64(types.uint64)
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.ctpop(args[0])
+
+    return signature, codegen
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def store64(typingctx: Any, data: Any, index: Any, word: Any) -> Any:
+    """Write a uint64 as 8 little-endian bytes to any index of a uint8 array; the caller keeps within the array."""
+    signature = types.void(data, types.int64, types.uint64)
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        array = context.make_array(signature.args[0])(context, builder, args[0])
+        pointer = builder.gep(array.data, [args[1]], source_etype=ir.IntType(8))
+        builder.store(args[2], builder.bitcast(pointer, ir.IntType(64).as_pointer())).align = 1
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def either_of_64(typingctx: Any, data: Any, index: Any, one: Any, other: Any) -> Any:
+    """Return a bit for each of 64 bytes from any index on: whether it is one of two; the caller keeps within."""
+    signature = types.uint64(data, types.int64, types.uint8, types.uint8)
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        lane, lanes = ir.IntType(8), ir.VectorType(ir.IntType(8), 64)
+        array = context.make_array(signature.args[0])(context, builder, args[0])
+        pointer = builder.gep(array.data, [args[1]], source_etype=lane)
+        bytes_ = builder.load(builder.bitcast(pointer, lanes.as_pointer()), typ=lanes)
+        bytes_.align = 1
+        hits = []
+        for wanted in args[2:]:
+            vector = builder.insert_element(ir.Constant(lanes, ir.Undefined), wanted, ir.Constant(ir.IntType(32), 0))
+            zeros = ir.Constant(ir.VectorType(ir.IntType(32), 64), None)
+            spread = builder.shuffle_vector(vector, ir.Constant(lanes, ir.Undefined), zeros)
+            hits.append(builder.icmp_unsigned("==", bytes_, spread))
+        return builder.bitcast(builder.or_(*hits), ir.IntType(64))
 
     return signature, codegen
 

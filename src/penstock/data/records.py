@@ -2,9 +2,9 @@
 
 A record is a line of int64 words: a header (hash and link to the next record of its bucket), `width` key words, then
 `payload` words that belong to whoever keeps the records. Records live in one reserved range (`memory.py`), keep their
-number, and are found through a linear-hashing directory that grows by one bucket at a time (Litwin, VLDB 1980), so no
-insertion ever pays for the size of what is there. Freed records are reused first. Keys compare in full, never by hash
-alone.
+number, and are found through a linear-hashing directory that grows by one bucket at a time (Litwin, VLDB 1980): a step
+that brings n records splits at most as many buckets, so none ever pays for the size of what is there. Freed records
+are reused first. Keys compare in full, never by hash alone.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ _FIRST_CAPACITY = 1 << 20
 _CAPACITY = 1 << 28
 _GROWTH = 16
 _FIRST_BUCKETS = 256
+_RUN = 64
 FREED = np.int64(-(2**63))
 """The bit of a header that says that its record is free; hashes have 31 bits."""
 
@@ -83,14 +84,23 @@ def _link(records: Any, i: Any, following: Any) -> None:  # pragma: no cover - c
         records[i, 0] = np.int64((header & np.uint64(0xFFFFFFFF00000000)) | np.uint64(following))
 
 
+@compiled(inline=True)
+def _parent(fresh: Any, meta: Any) -> Any:  # pragma: no cover - compiled
+    """Return the bucket that a bucket to come takes its records from."""
+    mask = meta[MASK]
+    if fresh > mask:
+        mask = mask * 2 + 1
+    return fresh & (mask >> 1)
+
+
 @compiled("void(int64[:, ::1], int32[::1], int64[::1])")
 def _split(records: Any, directory: Any, meta: Any) -> None:  # pragma: no cover - compiled
     """Add one bucket and move to it what belongs there; both chains keep their order."""
     fresh = meta[BUCKETS]
+    old = _parent(fresh, meta)
     if fresh > meta[MASK]:
         meta[MASK] = meta[MASK] * 2 + 1
     meta[BUCKETS] = fresh + 1
-    old = fresh & (meta[MASK] >> 1)
     i = np.int64(directory[old]) - 1
     stay = np.int64(-1)
     move = np.int64(-1)
@@ -117,6 +127,24 @@ def _split(records: Any, directory: Any, meta: Any) -> None:  # pragma: no cover
         _link(records, move, 0)
 
 
+@compiled("int64(int64[:, ::1], int32[::1], int64[::1], int64)")
+def _widen(records: Any, directory: Any, meta: Any, buckets: int) -> Any:  # pragma: no cover - compiled
+    """Split buckets, one after the other, until there are that many.
+
+    The first records of buckets to be split are looked at beforehand, some at a time: their cache misses overlap.
+    """
+    total = np.int64(0)
+    while meta[BUCKETS] < buckets:
+        run = min(buckets - meta[BUCKETS], _RUN)
+        for k in range(run):
+            i = np.int64(directory[_parent(meta[BUCKETS] + k, meta)]) - 1
+            if i >= 0:
+                total += records[i, 0] & 1
+        for _ in range(run):
+            _split(records, directory, meta)
+    return total
+
+
 @compiled("int64(int64[:, ::1], int32[::1], int64[::1], int64[:, ::1], int64, int64, int64)")
 def add(
     records: Any, directory: Any, meta: Any, rows: Any, r: int, width: int, h: int
@@ -138,8 +166,6 @@ def add(
     records[i, 0] = np.int64((np.uint64(h) << np.uint64(32)) | np.uint64(directory[b]))
     directory[b] = np.int32(i + 1)
     meta[LIVE] += 1
-    if meta[LIVE] > meta[BUCKETS] and meta[BUCKETS] < directory.shape[0]:
-        _split(records, directory, meta)
     return i
 
 
@@ -235,14 +261,21 @@ class Records:
         """See `memory.Holder`. Every change goes through the directory: it stays in memory."""
         yield self._records, int(self.meta[COUNT]) * self.stride * 8
 
-    def make_room(self, count: int) -> None:
+    def make_room(self, count: int, indexed: bool = True) -> None:
         """See to it that `count` records can be added; called before kernels that add. The arrays may be others then.
 
+        indexed: they are found by their keys, so there are to be as many buckets as there may be records.
         Raises: MemoryError at the greatest number of records that one structure holds.
         """
         wanted = int(self.meta[COUNT]) + count
-        if wanted <= self._capacity or self._capacity == _CAPACITY:
-            return
+        if wanted > self._capacity and self._capacity < _CAPACITY:
+            self._grow(wanted)
+        if indexed:
+            buckets = min(int(self.meta[LIVE]) + count, len(self.directory))
+            if buckets > self.meta[BUCKETS]:
+                _widen(self.records, self.directory, self.meta, buckets)
+
+    def _grow(self, wanted: int) -> None:
         while self._capacity < wanted and self._capacity < _CAPACITY:
             self._capacity = min(self._capacity * _GROWTH, _CAPACITY)
         self.records = np.empty((0, self.stride), np.int64)
@@ -312,7 +345,7 @@ class Records:
 
     def restore(self, state: dict[str, npt.NDArray[Any]]) -> None:
         """Take up a snapshot in place of what is there; the records keep their ids."""
-        self.make_room(len(state["records"]) - int(self.meta[COUNT]))
+        self.make_room(len(state["records"]) - int(self.meta[COUNT]), indexed=False)
         self._records.fill(state["records"])
         self._directory.fill(state["directory"])
         self.meta[:] = state["meta"]

@@ -31,9 +31,10 @@ def test_the_tables_have_all_columns_in_the_order_of_the_files(dialect: str) -> 
 
 
 def test_a_flink_job_names_the_folders_of_the_streams() -> None:
-    job = describe_job(QUERIES["q4"], {stream: f"file:///x/{stream}" for stream in SCHEMAS})
+    folders = [*SCHEMAS, "side_input"]
+    job = describe_job(QUERIES["q4"], {name: f"file:///x/{name}" for name in folders})
     statements = job["tables"]
 
     assert isinstance(statements, list)
-    assert len(statements) == 3
-    assert all(f"'path' = 'file:///x/{stream}'" in " ".join(statements) for stream in SCHEMAS)
+    assert len(statements) == 5
+    assert all(f"'path' = 'file:///x/{name}'" in " ".join(statements) for name in folders)

@@ -1,4 +1,4 @@
-"""Whole pieces of plain CSV, without quotes, read by Arrow straight into columns.
+"""Whole pieces of plain CSV, without quotes, read straight into columns: in one pass (`csv_scan.py`), else by Arrow.
 
 Anything unusual (a quote, a field more or less, a value of another type) is left to the reader that looks at each
 record: this one only says that it did not understand.
@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from penstock.connect.formats.columns import UNREADABLE, read_column
+from penstock.connect.formats.csv_scan import kind_of, scan_csv
 from penstock.connect.formats.csv_values import read_fields, text_reading
 from penstock.data.arrow_reading import column_from_arrow
 from penstock.data.batch import Column
@@ -45,12 +46,17 @@ class PlainReader:
         types = dict(zip(names, [_type(column.type) for column in table.columns], strict=True))
         zoned = {name: _ZONED if type == _TYPES[Kind.TIMESTAMP] else type for name, type in types.items()}
         self._names = names
+        self._delimiter = delimiter
+        kinds = [kind_of(column.type) for column in table.columns]
+        self._kinds = [kind for kind in kinds if kind is not None] if None not in kinds else None
         self._parse = pa_csv.ParseOptions(delimiter=delimiter, quote_char=False, double_quote=False)
         # Timestamps come with or without an offset; what the last piece had is tried first.
         self._ways = [_conversion(types), _conversion(zoned)] if zoned != types else [_conversion(types)]
 
     def read(self, data: bytes) -> Changes | None:
         """Return the rows of whole lines, or None if they need a closer look."""
+        if self._kinds is not None and (changes := self._scanned(data, self._kinds)) is not None:
+            return changes
         for way in tuple(self._ways):
             changes = self._read(data, way)
             if changes is not None:
@@ -58,6 +64,22 @@ class PlainReader:
                 self._ways.insert(0, way)
                 return changes
         return None
+
+    def _scanned(self, data: bytes, kinds: list[int]) -> Changes | None:
+        try:
+            rows = scan_csv(data, self._delimiter, kinds, self._names)
+            if rows is None or any(
+                values.null_count and not column.type.nullable
+                for values, column in zip(rows.columns, self._table.columns, strict=True)
+            ):
+                return None
+            columns = [
+                column_from_arrow(values, column.type, self._pool, column.carried)
+                for values, column in zip(rows.columns, self._table.columns, strict=True)
+            ]
+        except UNREADABLE:
+            return None
+        return Changes(columns, np.ones(rows.num_rows, np.int64))
 
     def _read(self, data: bytes, way: Any) -> Changes | None:
         options = pa_csv.ReadOptions(column_names=self._names, use_threads=False, block_size=max(len(data) + 1, 2))
