@@ -168,7 +168,7 @@ class Input:
         return [self._seen.records] if self._seen is not None and self._owns else []
 
     def parts(self) -> dict[str, Stateful]:
-        return {"distinct": records for records in self.seen()}
+        return dict(zip(("distinct",), self.seen(), strict=False))
 
     def coded(self) -> list[Coded]:
         return self._seen.coded() if self._seen is not None and self._owns else []
