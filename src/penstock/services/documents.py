@@ -18,6 +18,7 @@ from penstock.kernel.records import BUILT_IN_FIELDS, Delete, Insert, Record, Rep
 from penstock.kernel.scope import Scope
 from penstock.ports.clock import Clock
 from penstock.ports.metadata import MetadataStore
+from penstock.services.tenancy import may_read
 
 __all__ = ["Document", "DocumentPage", "Documents", "Kind"]
 
@@ -100,12 +101,12 @@ class Documents:
         return Document(kind, id, scope, name, 1, at, at, body)
 
     async def get(self, kind: Kind[Body], id: str) -> Document[Body]:
-        """Return the document with that id, whatever its scope.
+        """Return the document with that id, whatever its scope within the tenant.
 
         Raises: NotFound.
         """
         record = await self._store.get(kind.name, id)
-        if record is None:
+        if record is None or not may_read(record.scope):
             raise NotFound(f"there is no {kind.noun} with id {id!r}")
         return _document(kind, record)
 

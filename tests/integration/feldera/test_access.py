@@ -145,6 +145,8 @@ async def test_tenants_do_not_see_each_other(guarded: Server) -> None:
             path = re.sub(r"\{[a-z_]+\}", "absent", operation.path.replace("{name}", "p"))
             reply = await guarded.client.request(operation.verb, path, headers=there, content=b"{}")
             assert (reply.status_code, reply.json()["error_code"]) == (404, "UnknownPipelineName"), path
+    assert (await guarded.call("POST", "/pipelines/p/start", headers=here)).status_code == 202
+    assert 'pipeline="p"' in (await guarded.call("GET", "/metrics", headers=here)).text
     assert (await guarded.call("GET", "/metrics", headers=there)).text == ""
     assert (await guarded.call("GET", "/pipelines", headers=there)).json() == []
     assert [key["name"] for key in (await guarded.call("GET", "/api_keys", headers=there)).json()] == ["k-WRITER"]

@@ -4,6 +4,8 @@ Every request takes the same way: route, authenticate, check the role, decode th
 Whatever goes wrong on it is answered by the dialect that owns the path.
 """
 
+from contextlib import nullcontext
+
 import msgspec
 import structlog
 from starlette.applications import Starlette
@@ -22,6 +24,7 @@ from penstock.api.shared.streams import BodyReceiver
 from penstock.kernel.errors import Denied, PenstockError, Unsupported
 from penstock.kernel.events import LogEvent
 from penstock.services.services import Services
+from penstock.services.tenancy import handling
 
 __all__ = ["build_app", "encode"]
 
@@ -87,8 +90,11 @@ async def _respond(match: Match, request: Request) -> Response:
     operation = endpoint.operation
     if operation.handler is None:
         raise Unsupported(f"{operation.verb} {operation.path} is not implemented by this server")
-    result = await operation.handler(call, *await arguments(request, operation.body))
-    return encode(operation, result)
+    body = await arguments(request, operation.body)
+    if call.caller is None:
+        return encode(operation, await operation.handler(call, *body))
+    with handling(call.scope):
+        return encode(operation, await operation.handler(call, *body))
 
 
 def encode(operation: Operation, result: object) -> Response:
@@ -114,7 +120,8 @@ async def _serve_socket(router: Router, scope: Scope, receive: Receive, send: Se
         await socket.send_denial_response(project_error(match.dialect, error))
         return
     try:
-        await endpoint.operation.handler(call)
+        with handling(call.scope) if call.caller is not None else nullcontext():
+            await endpoint.operation.handler(call)
     except WebSocketDisconnect:
         _log.debug(LogEvent.REQUEST_ABANDONED, verb="WS", path=socket.url.path)
     except Exception as error:

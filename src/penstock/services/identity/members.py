@@ -15,7 +15,7 @@ from penstock.kernel.principal import Role
 from penstock.kernel.query import Compare, Comparison
 from penstock.services.documents import Document, Documents, Kind
 from penstock.services.identity.keys import STORED_ROLE, stored_role
-from penstock.services.identity.tenants import PLATFORM
+from penstock.services.tenancy import PLATFORM
 
 __all__ = ["Member", "Members", "User"]
 

@@ -16,11 +16,9 @@ from penstock.kernel.query import Compare, Comparison, Order
 from penstock.kernel.scope import DEFAULT_SCOPE, Scope
 from penstock.services.documents import Document, Documents, Kind
 from penstock.services.identity.errors import UnknownTenant
+from penstock.services.tenancy import PLATFORM
 
-__all__ = ["PLATFORM", "Tenant", "Tenants"]
-
-PLATFORM: Final = Scope(("platform",))
-"""Where it is kept who may come in; no tenant's scope, since those are ids."""
+__all__ = ["Tenant", "Tenants"]
 
 _MAX_NAME: Final = 255
 _MAX_TENANTS: Final = 10_000

@@ -47,6 +47,7 @@ from penstock.services.runs.machines import Plan, check_plan, decode_plan, machi
 from penstock.services.runs.pump import Surroundings
 from penstock.services.runs.record import GRAPH_KIND, RUN_KIND, Run, RunBody, read_run
 from penstock.services.runs.submission import Submission
+from penstock.services.tenancy import may_read
 
 __all__ = ["BriefRuns"]
 
@@ -171,12 +172,14 @@ class BriefRuns:
     async def get(self, run_id: str) -> tuple[Run, tuple[StepRecord, ...]]:
         """Return a run with its steps, which are not to be changed. Raises: NotFound."""
         pump = self._pumps.get(run_id)
+        if pump is not None and not may_read(pump.run.scope):
+            raise NotFound(f"there is no run {run_id!r}")
         if pump is not None and not pump.run.state.is_final:
             return pump.run, tuple(pump.machine.steps())
         if pump is not None:
             await asyncio.shield(pump.ended)  # what is kept of it may be less than what it had
         record = await self._store.get(RUN_KIND, run_id)
-        if record is None:
+        if record is None or not may_read(record.scope):
             raise NotFound(f"there is no run {run_id!r}")
         run = read_run(record)
         return run, steps_of(run)

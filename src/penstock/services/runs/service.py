@@ -72,6 +72,7 @@ from penstock.services.runs.record import (
 )
 from penstock.services.runs.recovery import open_runs, replay
 from penstock.services.runs.submission import Submission, first_record
+from penstock.services.tenancy import may_read
 
 __all__ = ["Run", "RunPage", "Runs", "Submission"]
 
@@ -209,12 +210,11 @@ class Runs:
     async def get(self, run_id: str) -> Run:
         """Return a run. Raises: NotFound."""
         record = await self._store.get(RUN_KIND, run_id)
-        if record is None:
-            pump = self._pumps.get(run_id)
-            if pump is None:
-                raise NotFound(f"there is no run {run_id!r}")
-            return pump.run
-        return read_run(record)
+        pump = self._pumps.get(run_id)
+        run = read_run(record) if record is not None else pump.run if pump is not None else None
+        if run is None or not may_read(run.scope):
+            raise NotFound(f"there is no run {run_id!r}")
+        return run
 
     async def find(self, scope: Scope, key: str) -> Run | None:
         """Return the run that was submitted with a key."""
@@ -246,10 +246,10 @@ class Runs:
     async def steps(self, run_id: str) -> tuple[StepRecord, ...]:
         """Return the records of a run's steps: parents first, in the order of the graph. Not to be changed."""
         pump = self._pumps.get(run_id)
-        if pump is not None:
+        if pump is not None and may_read(pump.run.scope):
             return tuple(pump.machine.steps())
         record = await self._store.get(STEPS_KIND, run_id)
-        if record is None:
+        if record is None or not may_read(record.scope):
             await self.get(run_id)
             return ()
         return decode_steps(record.body)
@@ -289,6 +289,8 @@ class Runs:
 
     async def watch(self, run_id: str) -> AsyncIterator[RunState]:
         """Yield the state now and whenever something of the run moved, until it has ended. Raises: NotFound."""
+        if (pump := self._pumps.get(run_id)) is not None and not may_read(pump.run.scope):
+            raise NotFound(f"there is no run {run_id!r}")
         moved = asyncio.Event()
         self._watchers.setdefault(run_id, set()).add(moved)
         try:
@@ -462,7 +464,7 @@ class Runs:
 
     async def _open_pump(self, run_id: str, deed: str) -> Pump:
         pump = self._pumps.get(run_id)
-        if pump is None or pump.machine.state.is_final:
+        if pump is None or pump.machine.state.is_final or not may_read(pump.run.scope):
             run = await self.get(run_id)
             raise WrongState(f"run {run_id!r} is {run.state.value}; a run that has ended cannot be {deed}")
         return pump
