@@ -45,7 +45,7 @@ class CollectingFeed:
         self.bodies.append(self._open)
         self._open = b""
 
-    def bodies(self, bodies: Sequence[bytes]) -> None:
+    def bodies(self, bodies: Sequence[bytes], facts: Sequence[Mapping[str, Any]] | None = None) -> None:
         self._take()
         self.bodies_given += bodies
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from penstock.connect.kafka_messages import Headers, facts_of, header_filter
 from penstock.data.pool import Pool
 from penstock.ports.format import Encoded, Layout
 from penstock.ports.source import Feed, TransportRefused
@@ -23,18 +24,21 @@ _BATCH = 1000
 _METADATA_S = 30.0
 _DELIVERY_S = 60.0
 _NUMBER, _WRITER = "penstock-number", "penstock-writer"
-_INPUT_ONLY = ("topic", "start_from", "partitions", "poller_threads", "group_join_timeout_secs", "log_level")
-_OUTPUT_ONLY = ("topic", "partition", "headers", "fault_tolerance", "initialization_timeout_secs", "kafka_service")
-_NOT_YET = (
-    "include_headers", "include_timestamp", "include_partition", "include_offset", "include_topic", "header_filter",
-    "synchronize_partitions", "region",
+_INPUT_ONLY = (
+    "topic", "start_from", "partitions", "poller_threads", "group_join_timeout_secs", "log_level", "include_headers",
+    "include_timestamp", "include_partition", "include_offset", "include_topic", "header_filter",
 )  # fmt: skip
+_OUTPUT_ONLY = ("topic", "partition", "headers", "fault_tolerance", "initialization_timeout_secs", "kafka_service")
+_TOLD = ("include_headers", "include_timestamp", "include_partition", "include_offset", "include_topic")
+_NOT_YET = ("synchronize_partitions", "region")
 
 
 class KafkaSource:
     """The transport "kafka_input": each message of a topic is a body. Settings: topic; start_from (earliest, latest,
     {"offsets": [one per partition]}, {"timestamp": ms}); partitions; `enable.partition.eof` to end where the topic ends
-    now; every other setting is librdkafka's."""
+    now; include_topic, include_partition, include_offset, include_timestamp, include_headers (true: then
+    CONNECTOR_METADATA() has kafka_topic and so on); header_filter ({"header": {"name", "pattern"}}, or and, or, not of
+    these: other messages are passed over); every other setting is librdkafka's."""
 
     name = "kafka_input"
     needs_format = True
@@ -59,15 +63,26 @@ class KafkaSource:
         settings.setdefault("group.id", f"penstock-{uuid.uuid4()}")
         ends = str(settings.get("enable.partition.eof", "false")).lower() == "true"
         _consumer(settings).close()
-        return OpenKafkaSource(topic, settings, start, partitions, ends)
+        told = tuple(name.removeprefix("include_") for name in _TOLD if config.get(name))
+        wanted = None if config.get("header_filter") is None else header_filter(config["header_filter"])
+        return OpenKafkaSource(topic, settings, start, partitions, ends, told, wanted)
 
 
 class OpenKafkaSource:
     """Reads one topic. A place: offsets by partition, and how many messages of which partition come first."""
 
     def __init__(
-        self, topic: str, settings: dict[str, Any], start: Any, partitions: list[int] | None, ends: bool
+        self,
+        topic: str,
+        settings: dict[str, Any],
+        start: Any,
+        partitions: list[int] | None,
+        ends: bool,
+        told: Sequence[str],
+        wanted: Callable[[Headers], bool] | None,
     ) -> None:
+        self._told = told
+        self._wanted = wanted
         self._topic = topic
         self._settings = settings
         self._start = start
@@ -135,15 +150,13 @@ class OpenKafkaSource:
     ) -> None:
         """Give the messages first that were under way at the place: what was taken of them is dropped by count."""
         self._assign(consumer, {partition: offsets[partition]})
-        bodies: list[bytes] = []
-        while len(bodies) < count:
+        run: list[Any] = []
+        while len(run) < count:
             feed.wait_s(0)
-            for message in consumer.consume(count - len(bodies), _POLL_S):
-                if self._is_message(feed, message):
-                    bodies.append(message.value() or b"")
+            run += [m for m in consumer.consume(count - len(run), _POLL_S) if self._is_message(feed, m)]
         feed.begins(self._place_of(offsets, partition, count))
-        feed.bodies(bodies)
-        offsets[partition] += count
+        self._hand(feed, run)
+        offsets[partition] = run[-1].offset() + 1
 
     def _give(self, feed: Feed, messages: list[Any], offsets: dict[int, int], at_end: set[int]) -> None:
         from confluent_kafka import KafkaError
@@ -158,13 +171,17 @@ class OpenKafkaSource:
         for partition, run in runs.items():
             offsets[partition] = run[0].offset()  # offsets may have holes
             feed.begins(self._place_of(offsets, partition, len(run)))
-            feed.bodies([message.value() or b"" for message in run])
+            self._hand(feed, run)
             offsets[partition] = run[-1].offset() + 1
+
+    def _hand(self, feed: Feed, run: Sequence[Any]) -> None:
+        facts = [facts_of(message, self._told) for message in run] if self._told else None
+        feed.bodies([message.value() or b"" for message in run], facts)
 
     def _is_message(self, feed: Feed, message: Any) -> bool:
         error = message.error()
         if error is None:
-            return True
+            return self._wanted is None or self._wanted(message.headers() or [])
         from confluent_kafka import KafkaError
 
         if error.code() != KafkaError._PARTITION_EOF:

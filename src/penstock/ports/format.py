@@ -6,7 +6,7 @@ for what is in it: bad records are reported beside the good ones.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -37,7 +37,8 @@ class ColumnLayout:
 
     name: canonical. case_sensitive: whether names in data must match exactly. default: word and null flag of what
     stands in for a missing value, or None when there is no DEFAULT. carried: nothing compares the column's values, so
-    equal ones need no equal codes (`Pool.carry_buffers`).
+    equal ones need no equal codes (`Pool.carry_buffers`). from_facts: for a DEFAULT that reads what a connector tells
+    of its messages, the defaults for so many messages; `default` is then the one without such facts.
     """
 
     name: str
@@ -45,6 +46,7 @@ class ColumnLayout:
     type: SqlType
     default: tuple[int, bool] | None = None
     carried: bool = False
+    from_facts: Callable[[Sequence[Mapping[str, Any]]], list[tuple[int, bool]]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

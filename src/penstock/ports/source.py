@@ -38,8 +38,12 @@ class Feed(Protocol):
         """The body is complete: the next piece begins another one."""
         ...
 
-    def bodies(self, bodies: Sequence[bytes]) -> None:
-        """Give several whole bodies, none of which is begun: messages."""
+    def bodies(self, bodies: Sequence[bytes], facts: Sequence[Mapping[str, Any]] | None = None) -> None:
+        """Give several whole bodies, none of which is begun: messages.
+
+        facts: what there is to tell of each, for columns whose DEFAULT reads it: names with int, str, bytes, datetime,
+        or again names with these.
+        """
         ...
 
     def changes(self, changes: Changes, size_bytes: int, after: Any = None) -> None:

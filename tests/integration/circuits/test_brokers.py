@@ -13,13 +13,15 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from tests.integration.circuits.driving import query, running
+from tests.integration.circuits.driving import feed, query, running
 from tests.integration.circuits.kafka_broker import kafka_broker
 from tests.integration.circuits.test_durability import EXACTLY, ROUNDS, finished, kill
 
 from penstock.services.circuits.engine import WarmEngine
 from penstock.services.circuits.process import RequestFailed
 from penstock.services.circuits.remote import RemoteCircuit
+
+HEADER = {"name": "kind", "pattern": "^odd"}
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -157,6 +159,47 @@ async def test_killed_at_random_moments_each_message_counts_once(
     assert sorted(lines) == sorted(b'{"insert":{"n":%d}}' % n for n in range(count)), f"seed {seed}"
 
 
+async def test_columns_have_what_is_told_of_their_message(engine: WarmEngine, broker: str, tmp_path: Path) -> None:
+    from confluent_kafka import Producer
+
+    topic, settings = f"in-{uuid.uuid4()}", {"bootstrap.servers": broker}
+    producer = Producer(settings)
+    for n in range(20):
+        headers = [("kind", b"even" if n % 2 == 0 else b"odd"), ("n", str(n).encode())]
+        producer.produce(
+            topic, b'{"insert":{"n":%d}}' % n, partition=1, headers=headers, timestamp=1_700_000_000_000 + n
+        )
+    assert producer.flush(30) == 0
+    config = {"topic": topic, "enable.partition.eof": True, "header_filter": {"not": {"header": HEADER}}, **settings}
+    config |= {f"include_{name}": True for name in ("topic", "partition", "offset", "timestamp", "headers")}
+    program = f"""
+    CREATE TABLE t (
+        n INT NOT NULL,
+        topic VARCHAR DEFAULT CAST(CONNECTOR_METADATA()['kafka_topic'] AS VARCHAR),
+        part INT DEFAULT CAST(CONNECTOR_METADATA()['kafka_partition'] AS INT),
+        place BIGINT DEFAULT CAST(CONNECTOR_METADATA()['kafka_offset'] AS BIGINT),
+        at TIMESTAMP DEFAULT CAST(CONNECTOR_METADATA()['kafka_timestamp'] AS TIMESTAMP),
+        head VARBINARY DEFAULT CAST(CONNECTOR_METADATA()['kafka_headers']['n'] AS VARBINARY)
+    ) WITH ('connectors' = {connectors("kafka_input", config)});
+    CREATE MATERIALIZED VIEW v AS SELECT n, topic, part, place, at, BIN2UTF8(head) AS head FROM t;
+    """
+    async with running(engine, program, directory=tmp_path, **EXACTLY) as circuit:
+        await finished(circuit)
+        await kill(circuit)
+    async with running(engine, program, directory=tmp_path, **EXACTLY) as circuit:
+        await finished(circuit)
+        await feed(circuit, "t", '{"insert":{"n":100}}', "json")
+        await until_rows(circuit, "SELECT COUNT(*) AS c FROM v", [{"c": 11}])
+        rows = await query(circuit, "SELECT * FROM v ORDER BY n")
+
+    told = {"topic": topic, "part": 1}
+    assert rows[:-1] == [
+        {"n": n, **told, "place": n, "at": f"2023-11-14T22:13:20.{n:03d}".removesuffix(".000"), "head": str(n)}
+        for n in range(0, 20, 2)
+    ]
+    assert rows[-1] == {"n": 100, "topic": None, "part": None, "place": None, "at": None, "head": None}
+
+
 async def test_rows_have_keys_in_redis_and_go_with_the_row(engine: WarmEngine) -> None:
     needs("Redis", 6379)
     import redis
@@ -169,8 +212,6 @@ async def test_rows_have_keys_in_redis_and_go_with_the_row(engine: WarmEngine) -
         connectors("redis_output", config, key_fields=["place", "id"])
     }) AS SELECT id, place, n FROM t;
     """
-    from tests.integration.circuits.driving import feed
-
     client = redis.Redis()
     async with running(engine, program) as circuit:
         await feed(circuit, "t", f"1,{prefix},10\n2,{prefix},20\n")

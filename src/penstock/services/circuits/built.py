@@ -9,8 +9,10 @@ from penstock.circuit.circuit import Circuit
 from penstock.circuit.lower import lower
 from penstock.data.pool import Pool
 from penstock.ports.format import ColumnLayout, Layout
-from penstock.sql.evaluate import compile_expr
+from penstock.services.circuits.facts import defaults_by_facts
+from penstock.sql.plan.expr import ColumnRef
 from penstock.sql.plan.nodes import Program, Relation
+from penstock.sql.plan.walk import parts
 from penstock.sql.schema import ERROR_VIEW
 
 
@@ -51,10 +53,11 @@ def build(program: Program, pool: Pool | None = None) -> Built:
 def _layout(relation: Relation, pool: Pool, carried: Collection[int]) -> Layout:
     columns = []
     for i, (declared, typed) in enumerate(zip(relation.columns, relation.schema, strict=True)):
-        default = None
+        default, from_facts = None, None
         if declared.default is not None:
-            value = compile_expr(declared.default, pool)([], 1)
-            is_null = value.nulls is not None and bool(value.nulls[0])
-            default = (0 if is_null else int(value.words[0]), is_null)
-        columns.append(ColumnLayout(typed.name, declared.case_sensitive, typed.type, default, i in carried))
+            defaults = defaults_by_facts(declared.default, pool)
+            (default,) = defaults([{}])
+            if any(isinstance(part, ColumnRef) for part in parts(declared.default)):
+                from_facts = defaults
+        columns.append(ColumnLayout(typed.name, declared.case_sensitive, typed.type, default, i in carried, from_facts))
     return Layout(relation.name, tuple(columns), relation.primary_key)

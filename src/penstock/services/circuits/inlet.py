@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from penstock.data.changes import Changes, first_of, without_first
@@ -105,11 +105,17 @@ class Inlet:
             self._lease = self._pool.lease()
             self._take(decoder.finish(), 0)
 
-    def bodies(self, bodies: Sequence[bytes]) -> None:
+    def bodies(self, bodies: Sequence[bytes], facts: Sequence[Mapping[str, Any]] | None = None) -> None:
         """Parse and queue whole bodies, at once where the format reads them as one."""
         self._wait_for_room()
         assert self._form is not None
         format, options, table, pool = self._form
+        if facts is not None and any(column.from_facts is not None for column in table.columns):
+            self._lease = self._pool.lease()
+            for body, told in zip(bodies, _with_facts(table, facts), strict=True):
+                self._body(format.decoder(options, told, pool), body)
+            self._lease = None
+            return
         whole_reader = format.decoder(options, table, pool)
         if isinstance(whole_reader, BodiesDecoder):
             self._lease = self._pool.lease()
@@ -119,10 +125,12 @@ class Inlet:
         whole = [separator.join(bodies)] if separator is not None else bodies
         self._lease = self._pool.lease()
         for body in whole:
-            decoder = format.decoder(options, table, pool)
-            self._take(decoder.feed(body), len(body), keep_lease=True)
-            self._take(decoder.finish(), 0, keep_lease=True)
+            self._body(format.decoder(options, table, pool), body)
         self._lease = None
+
+    def _body(self, decoder: Decoder, body: bytes) -> None:
+        self._take(decoder.feed(body), len(body), keep_lease=True)
+        self._take(decoder.finish(), 0, keep_lease=True)
 
     def changes(self, changes: Changes, size_bytes: int, after: Any = None) -> None:
         """Queue rows."""
@@ -203,6 +211,16 @@ class Inlet:
             self.endpoint.end_of_input = True
             self._intake.work.notify_all()
             self._intake.room.notify_all()
+
+
+def _with_facts(table: Layout, facts: Sequence[Mapping[str, Any]]) -> Iterator[Layout]:
+    """Return the table as each message sees it: with the defaults that follow from what is told of it."""
+    given = [(at, c.from_facts(facts)) for at, c in enumerate(table.columns) if c.from_facts is not None]
+    for number in range(len(facts)):
+        columns = [*table.columns]
+        for at, defaults in given:
+            columns[at] = replace(columns[at], default=defaults[number])
+        yield replace(table, columns=tuple(columns))
 
 
 def _pieces(changes: Changes, most: int | None) -> Iterator[tuple[Changes, int]]:

@@ -33,12 +33,11 @@ from penstock.sql.parser.ast import (
     SetOption,
     Statement,
 )
-from penstock.sql.plan.expr import Call, Expr, Literal, Span
+from penstock.sql.plan.expr import Call, ColumnRef, Expr, Span
 from penstock.sql.plan.nodes import Index, Node, Relation, TableColumn, ViewScan
 from penstock.sql.plan.walk import parts
 
 ERROR_VIEW = "error_view"
-_WITHOUT_METADATA = ("datagen", "nexmark", "http_input", "file_input", "url_input")
 _DURATIONS = (Kind.DATE, Kind.TIME, Kind.TIMESTAMP, Kind.TIMESTAMP_TZ)
 
 
@@ -120,7 +119,7 @@ def _table(statement: CreateTable, catalog: Catalog) -> None:
 
 
 def _column(definition: ColumnDefinition, kind: SqlType, catalog: Catalog, properties: Properties) -> TableColumn:
-    default = None if definition.default is None else _constant(definition.default, catalog, _metadata(properties))
+    default = None if definition.default is None else _constant(definition.default, catalog, _metadata())
     if default is not None:
         if any(isinstance(part, Call) and part.name == "NOW" for part in parts(default)):
             raise SqlError(
@@ -145,8 +144,8 @@ def _column(definition: ColumnDefinition, kind: SqlType, catalog: Catalog, prope
     )
 
 
-def _metadata(properties: Properties) -> Callable[[Expressions, Apply], Expr | None]:
-    """CONNECTOR_METADATA() of connectors that have no facts to tell is NULL; of others it is not known yet."""
+def _metadata() -> Callable[[Expressions, Apply], Expr | None]:
+    """CONNECTOR_METADATA() is the one column that a DEFAULT may read: what a connector tells of a record, or NULL."""
 
     def bind(binder: Expressions, apply: Apply) -> Expr | None:
         if apply.name != "CONNECTOR_METADATA":
@@ -155,12 +154,7 @@ def _metadata(properties: Properties) -> Callable[[Expressions, Apply], Expr | N
             raise SqlError(
                 "Invalid number of arguments to function 'connector_metadata'. Was expecting 0 arguments", apply.span
             )
-        for connector in properties.connectors:
-            transport = connector.get("transport")
-            name = transport.get("name") if isinstance(transport, dict) else None
-            if name not in _WITHOUT_METADATA:
-                raise NotSupported(f"CONNECTOR_METADATA with transport '{name}'", apply.span)
-        return Literal(None, VARIANT, apply.span)
+        return ColumnRef(0, VARIANT, apply.span)
 
     return bind
 

@@ -248,7 +248,10 @@ Node: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class TableColumn:
-    """A declared column: default and lateness are bound expressions over no columns, or None."""
+    """A declared column: default and lateness are bound expressions over no columns, or None.
+
+    A default may read one column, a VARIANT: what a connector tells of the record.
+    """
 
     name: str
     case_sensitive: bool
