@@ -1,6 +1,6 @@
 from penstock.sql.rules.order_joins import order_joins
 from penstock.sql.rules.push_filters import push_filters
-from tests.rules.before_after import Pair
+from tests.rules.before_after import TABLES, Pair
 
 
 def test_inputs_that_a_key_ties_together_are_joined_before_others(pair: Pair) -> None:
@@ -46,3 +46,15 @@ def test_a_join_with_other_readers_stays_whole(pair: Pair) -> None:
         push_filters,
         order_joins,
     )
+
+
+def test_a_table_that_is_declared_small_comes_first(pair: Pair) -> None:
+    sizes = "CREATE TABLE big(k INT, v INT) WITH ('expected_size' = '1000000');" + (
+        "CREATE TABLE small(k INT, v INT) WITH ('expected_size' = '10');"
+    )
+    query = "SELECT t.id FROM t, small, big WHERE t.a = big.k AND small.k = big.v"
+
+    outcome = pair.of_program(f"{TABLES}{sizes}CREATE VIEW v AS {query};", push_filters, order_joins)
+
+    assert outcome.before.index("scan t") < outcome.before.index("scan small") < outcome.before.index("scan big")
+    assert outcome.after.index("scan small") < outcome.after.index("scan big") < outcome.after.index("scan t")

@@ -55,7 +55,9 @@ class Catalog:
         key = name.text
         if key not in self._scans:
             if key in self.tables:
-                self._scans[key] = Scan(key, self.tables[key].schema)
+                table = self.tables[key]
+                size = next((int(p.value) for p in table.properties if p.key == "expected_size"), None)
+                self._scans[key] = Scan(key, table.schema, size)
             elif key in self.views:
                 self._scans[key] = ViewScan(key, self.views[key].schema)
             elif key in self.recursive:

@@ -12,10 +12,11 @@ from penstock.sql.plan.expr import Expr, SortKey, Span
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scan:
-    """The rows of a base table, by its canonical name."""
+    """The rows of a base table, by its canonical name. expected_rows: how many its declaration expects, if it says."""
 
     table: str
     schema: Schema
+    expected_rows: int | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,7 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from penstock.sql.plan.nodes import Node, Program
+from penstock.sql.rules.copy_constants import copy_constants
 from penstock.sql.rules.detect_topk import detect_topk
+from penstock.sql.rules.drop_empty import drop_empty
 from penstock.sql.rules.factor_conditions import factor_conditions
 from penstock.sql.rules.fold_constants import fold_constants
 from penstock.sql.rules.join_whole_partitions import join_whole_partitions
@@ -17,6 +19,7 @@ from penstock.sql.rules.merge_projects import merge_projects
 from penstock.sql.rules.order_joins import order_joins
 from penstock.sql.rules.prune_columns import prune_columns
 from penstock.sql.rules.push_filters import push_filters
+from penstock.sql.rules.reduce_outer_joins import reduce_outer_joins
 from penstock.sql.rules.remove_trivial import remove_trivial
 from penstock.sql.rules.share_plans import share_plans
 
@@ -26,7 +29,10 @@ RULES: tuple[Rule, ...] = (
     fold_constants,
     merge_projects,
     factor_conditions,
+    reduce_outer_joins,
+    copy_constants,
     push_filters,
+    drop_empty,
     order_joins,
     detect_topk,
     join_whole_partitions,

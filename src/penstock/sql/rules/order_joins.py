@@ -1,20 +1,22 @@
 """Order the inputs of inner joins so that a key finds their partners, where the written order multiplies them out.
 
 A tree of inner joins is one bag of inputs and conditions. Unless every join of it has keys already, it is built anew:
-from an input that equals a constant, if there is one, always next one that a key ties to those before it. What no key
-ties together is multiplied last. A join that has other readers stays an input of its own.
+from an input that equals a constant, if there is one, else from the one that is declared smallest, always next one that
+a key ties to those before it. What no key ties together is multiplied last. A join that has other readers stays an
+input of its own.
 
-Source: greedy join ordering over the graph of conditions, without estimates of sizes.
+Source: greedy join ordering over the graph of conditions; of sizes it knows what tables declare (`expected_size`).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from penstock.data.types import BOOLEAN
 from penstock.sql.plan.expr import Call, ColumnRef, Expr, Literal
-from penstock.sql.plan.nodes import Filter, Join, JoinKey, Node, Project
+from penstock.sql.plan.nodes import Filter, Join, JoinKey, Node, Project, Scan
 from penstock.sql.plan.walk import children, columns_of, conjuncts, remap, shift, with_children
 from penstock.sql.rules.driver import readers
 
@@ -138,8 +140,8 @@ class _Builder:
         return list(range(start, start + len(self._tree.inputs[at].schema)))
 
     def _best(self, found: Sequence[int]) -> int:
-        """An input that equals a constant goes before others; then the written order."""
-        return min(found, key=lambda i: (not _is_selective(self._tree.inputs[i]), i))
+        """An input that equals a constant goes before others, then the smallest by declaration, then as written."""
+        return min(found, key=lambda i: (not _is_selective(self._tree.inputs[i]), _size(self._tree.inputs[i]), i))
 
     def _inputs_of(self, expr: Expr) -> set[int]:
         return {self._owner[c] for c in columns_of(expr)}
@@ -210,6 +212,15 @@ def _all(conditions: Sequence[Expr]) -> Expr | None:
             nullable = result.type.nullable or condition.type.nullable
             result = Call("AND", (result, condition), BOOLEAN.with_nullable(nullable), condition.span)
     return result
+
+
+def _size(node: Node) -> float:
+    """How many rows a table is declared to have, infinite if nothing is known."""
+    while isinstance(node, (Project, Filter)):
+        node = node.input
+    if isinstance(node, Scan) and node.expected_rows is not None:
+        return node.expected_rows
+    return math.inf
 
 
 def _is_selective(node: Node) -> bool:
