@@ -23,6 +23,7 @@ from penstock.data.summed_tree import (
     first_from,
     following,
     insert,
+    preceding,
 )
 
 NODES, OLD, NEW, SUMS = 0, 1, 2, 3
@@ -33,6 +34,9 @@ WEIGHT, GROUP, MARK, LINK = 0, 1, 2, 3
 
 _STRIDE = 8
 """Nodes that a cursor goes over one by one before it looks for its place from the root."""
+
+_NEAR = 24
+"""Nodes that are gone over one by one to a row so many rows away; then it is looked for from the root."""
 
 FAR = 2**62
 """A distance that stands for "unbounded"."""
@@ -125,11 +129,56 @@ def _aim(
         words[last] = _shifted(words[last], signs[last] * distance, modes[last])
 
 
+@compiled("int64(int64[:, ::1], int64, int64, int64, int64, int64, int64, int64[::1])")
+def _rows_away(
+    records: Any, root: Any, x: Any, link: Any, count: Any, distance: Any, position: Any, sums: Any
+) -> Any:  # pragma: no cover - compiled
+    """Return the node so many rows before (negative) or behind x, by the old and by the new weights: the farther one.
+
+    position: that of x among the nodes; sums[NODES] becomes that of the node.
+    """
+    own = link + LINKS
+    found = x
+    sums[NODES] = position
+    old = np.int64(0)
+    new = np.int64(0)
+    at = x
+    place = position
+    for _ in range(_NEAR):
+        if old >= abs(distance) and new >= abs(distance):
+            break
+        beside = preceding(records, at, link) if distance < 0 else following(records, at, link)
+        if beside < 0:
+            old = new = FAR
+            break
+        at = beside
+        old += records[at, own + OLD]
+        new += records[at, own + NEW]
+        place += -1 if distance < 0 else 1
+    if old >= abs(distance) and new >= abs(distance):
+        sums[NODES] = place
+        return at
+    best = position
+    for word in (OLD, NEW):
+        total = records[root - 1, own + count + word]
+        if total == 0:
+            continue
+        row = before(records, x, link, count, word) + distance
+        if distance > 0:
+            row += max(records[x, own + word], 1) - 1
+        at = at_sum(records, root, link, count, word, min(max(row, 0), total - 1), sums)
+        if (distance < 0 and sums[NODES] < best) or (distance > 0 and sums[NODES] > best):
+            best = sums[NODES]
+            found = at
+    sums[NODES] = best
+    return found
+
+
 @compiled(
-    "void(int64[:, ::1], int64, int64[:, ::1], int64, int64, int64, int64[::1], boolean, int64, int64, int64[::1],"
-    " int64[::1], uint8[::1], int64[:, ::1], int64[::1], int64[::1])"
+    "void(int64[:, ::1], int64, int64[:, ::1], int64, int64, int64, int64[::1], int64[::1], boolean, int64, boolean,"
+    " int64[::1], int64[::1], uint8[::1], int64[:, ::1], int64[::1], int64[::1])"
 )
-def around(
+def edge(
     groups: Any,
     root_at: int,
     records: Any,
@@ -137,62 +186,59 @@ def around(
     link: int,
     count: int,
     ids: Any,
+    positions: Any,
     in_rows: bool,
-    start: int,
-    end: int,
+    distance: int,
+    last: bool,
     modes: Any,
     signs: Any,
     heap: Any,
     entries: Any,
-    first: Any,
-    last: Any,
+    nodes: Any,
+    at: Any,
 ) -> None:  # pragma: no cover - compiled
-    """Write the positions among the nodes of the first and the last node of the stretch around each record."""
+    """Write the first (or last) node of the stretch that reaches `distance` from each record, and its position."""
     sums = np.empty(count, np.int64)
     words = np.empty(len(signs), np.int64)
-    own = link + LINKS
     for k in range(len(ids)):
         x = ids[k]
         root = groups[records[x, link - LINK + GROUP], root_at]
-        mine = before(records, x, link, count, NODES)
-        low = mine
-        high = mine
-        if start == -FAR:
-            low = np.int64(0)
-        elif not in_rows:
-            _aim(records, x, order, start, modes, signs, words)
-            first_from(records, root, link, count, words, order, False, modes, signs, heap, entries, sums)
-            low = min(low, sums[NODES])
-        if end == FAR:
-            high = records[root - 1, own + count + NODES] - 1
-        elif not in_rows:
-            _aim(records, x, order, end, modes, signs, words)
-            first_from(records, root, link, count, words, order, True, modes, signs, heap, entries, sums)
-            high = max(high, sums[NODES] - 1)
-        if in_rows:
-            for word in (OLD, NEW):
-                total = records[root - 1, own + count + word]
-                at = before(records, x, link, count, word)
-                if start > -FAR and start < 0 and total > 0:
-                    at_sum(records, root, link, count, word, min(max(at + start, 0), total - 1), sums)
-                    low = min(low, sums[NODES])
-                if end < FAR and end > 0 and total > 0:
-                    at_end = at + max(records[x, own + word], 1) - 1 + end
-                    at_sum(records, root, link, count, word, min(at_end, total - 1), sums)
-                    high = max(high, sums[NODES])
-        first[k] = low
-        last[k] = high
+        total = records[root - 1, link + LINKS + count + NODES]
+        nodes[k] = x
+        at[k] = positions[k]
+        if abs(distance) == FAR:
+            found = root - 1
+            side = link + 1 if last else link
+            while records[found, side] > 0:
+                found = records[found, side] - 1
+            nodes[k] = found
+            at[k] = total - 1 if last else 0
+        elif in_rows:
+            if distance != 0:
+                nodes[k] = _rows_away(records, root, x, link, count, distance, positions[k], sums)
+                at[k] = sums[NODES]
+        else:
+            _aim(records, x, order, distance, modes, signs, words)
+            found = first_from(records, root, link, count, words, order, last, modes, signs, heap, entries, sums)
+            if last:
+                if sums[NODES] - 1 > at[k]:
+                    at[k] = sums[NODES] - 1
+                    nodes[k] = preceding(records, found, link) if found >= 0 else -1
+                    if found < 0:
+                        found = root - 1
+                        while records[found, link + 1] > 0:
+                            found = records[found, link + 1] - 1
+                        nodes[k] = found
+            elif sums[NODES] < at[k]:
+                at[k] = sums[NODES]
+                nodes[k] = found
 
 
-@compiled("void(int64[:, ::1], int64, int64[:, ::1], int64, int64, int64[::1], int64[::1], int64[::1])")
-def nodes_at(
-    groups: Any, root_at: int, records: Any, link: int, count: int, ids: Any, positions: Any, out: Any
-) -> None:  # pragma: no cover - compiled
-    """Write the nodes at positions in groups, which are told by one of their records each."""
-    sums = np.empty(count, np.int64)
+@compiled("void(int64[:, ::1], int64, int64, int64[::1], int64[::1])")
+def positions(records: Any, link: int, count: int, ids: Any, out: Any) -> None:  # pragma: no cover - compiled
+    """Write the position of each record among the nodes of its group."""
     for k in range(len(ids)):
-        root = groups[records[ids[k], link - LINK + GROUP], root_at]
-        out[k] = at_sum(records, root, link, count, NODES, positions[k], sums)
+        out[k] = before(records, ids[k], link, count, NODES)
 
 
 @compiled("void(int64[:, ::1], int64, int64[::1], int64[::1], int64[::1])")

@@ -4,7 +4,7 @@ While a step is taken in, the rows before and after it stand in one tree: a row 
 one that goes stays until the end. Positions among its nodes are the same before and after, so what a change reaches can
 be told for both at once, and looked at both as it was (`OLD`) and as it will be (`NEW`).
 
-    enter -> reached, around, stretches -> what was -> add_sums -> what is -> close
+    enter -> stretches -> what was -> add_sums -> what is -> close
 """
 
 from __future__ import annotations
@@ -99,64 +99,69 @@ class Sequences:
         )
         return changed[:n], source[:n]
 
-    def around(self, ids: Words, span: Span) -> tuple[Words, Words]:
-        """Return the positions in their groups of the first and the last node of the stretch around each record.
+    def _edge(
+        self, ids: Words, positions: Words, in_rows: bool, distance: int | None, last: bool
+    ) -> tuple[Words, Words]:
+        """Return the first (or last) node of the stretch that reaches so far from each record, and its position.
 
-        A stretch of rows is that of the old weights and that of the new ones together.
+        positions: those of the records. A stretch of rows is that of the old weights and that of the new ones together.
         """
-        first = np.empty(len(ids), np.int64)
-        last = np.empty(len(ids), np.int64)
-        kernels.around(
+        nodes = np.empty(len(ids), np.int64)
+        at = np.empty(len(ids), np.int64)
+        kernels.edge(
             self.groups.records,
             self.root_at,
             self.rows.records,
             self._order_at,
             self.link,
             self._count,
-            np.ascontiguousarray(ids),
-            span.in_rows,
-            -FAR if span.start is None else span.start,
-            FAR if span.end is None else span.end,
+            ids,
+            positions,
+            in_rows,
+            FAR if distance is None else distance,
+            last,
             self._modes,
             self._signs,
             *self._pool.arrays,
-            first,
-            last,
+            nodes,
+            at,
         )
-        return first, last
+        return nodes, at
+
+    def _farthest(self, ids: Words, positions: Words, spans: list[Span], last: bool) -> tuple[Words, Words]:
+        nodes, at = ids, positions
+        for span in spans:
+            found, place = self._edge(ids, positions, span.in_rows, span.end if last else span.start, last)
+            farther = place > at if last else place < at
+            nodes, at = np.where(farther, found, nodes), np.where(farther, place, at)
+        return nodes, at
 
     def stretches(self, ids: Words, reach: list[Span], context: list[Span]) -> Stretches:
         """Return all nodes within reach of the records, together with what stands around those in turn."""
-        parts = [self.around(ids, span) for span in reach]
+        ids = np.ascontiguousarray(ids)
+        positions = np.empty(len(ids), np.int64)
+        kernels.positions(self.rows.records, self.link, self._count, ids, positions)
+        first_nodes, first = self._farthest(ids, positions, reach, False)
+        last_nodes, last = self._farthest(ids, positions, reach, True)
         group = self.rows.records[ids, self.link - LINK + GROUP]
-        first = np.minimum.reduce([p[0] for p in parts])
-        last = np.maximum.reduce([p[1] for p in parts])
         order = np.lexsort((first, group))
-        ids, group, first, last = ids[order], group[order], first[order], last[order]
+        group, first, last = group[order], first[order], last[order]
         # One stretch after the other: groups lie far apart, so the greatest end so far is one of the same group.
         base = np.cumsum(np.append(0, group[1:] != group[:-1])) << 32
         ends = np.maximum.accumulate(base + last)
         fresh = np.flatnonzero(np.append(True, (base + first)[1:] > ends[:-1] + 1))
-        ids, first, base = ids[fresh], first[fresh], base[fresh]
-        last = ends[np.append(fresh[1:] - 1, len(ends) - 1)] - base
-        low, high = first, last
-        for span in context:
-            low = np.minimum(low, self.around(self._at(ids, first), span)[0])
-            high = np.maximum(high, self.around(self._at(ids, last), span)[1])
+        farthest = np.maximum.accumulate(np.where(base + last == ends, np.arange(len(ends)), 0))
+        farthest = farthest[np.append(fresh[1:] - 1, len(ends) - 1)]
+        first_nodes, first = first_nodes[order[fresh]], first[fresh]
+        last_nodes, last = last_nodes[order[farthest]], last[farthest]
+        nodes, low = self._farthest(first_nodes, first, context, False)
+        _, high = self._farthest(last_nodes, last, context, True)
         sizes = high - low + 1
         out = np.empty(int(sizes.sum()), np.int64)
-        kernels.runs(self.rows.records, self.link, self._at(ids, low), sizes, out)
+        kernels.runs(self.rows.records, self.link, nodes, sizes, out)
         stretch = np.repeat(np.arange(len(sizes)), sizes)
         position = np.arange(len(out)) - np.repeat(np.cumsum(sizes) - sizes - low, sizes)
         return Stretches(out, stretch, (position >= first[stretch]) & (position <= last[stretch]))
-
-    def _at(self, ids: Words, positions: Words) -> Words:
-        out = np.empty(len(ids), np.int64)
-        positions = np.ascontiguousarray(positions)
-        kernels.nodes_at(
-            self.groups.records, self.root_at, self.rows.records, self.link, self._count, ids, positions, out
-        )
-        return out
 
     def weights(self, ids: Words, word: int) -> Words:
         """Return the weights of records before (OLD) or after the step (NEW), 0 for negative ones."""

@@ -282,3 +282,18 @@ def following(records: Any, x: Any, link: Any) -> Any:  # pragma: no cover - com
         x = parent
         parent = records[x, link + 2] - 1
     return parent
+
+
+@compiled("int64(int64[:, ::1], int64, int64)")
+def preceding(records: Any, x: Any, link: Any) -> Any:  # pragma: no cover - compiled
+    """Return the node before x, or -1."""
+    at = records[x, link] - 1
+    if at >= 0:
+        while records[at, link + 1] > 0:
+            at = records[at, link + 1] - 1
+        return at
+    parent = records[x, link + 2] - 1
+    while parent >= 0 and records[parent, link] == x + 1:
+        x = parent
+        parent = records[x, link + 2] - 1
+    return parent

@@ -217,6 +217,8 @@ class CallOver:
                 finite = self._linear.finite(args, weights)
                 return self._linear.total(sums, float_sums(finite, low[rows.inner], high[rows.inner]))
             return self._linear.result(sums)
+        if self._call.ignore_nulls and args[0].nulls is not None:
+            weights = np.where(args[0].nulls, 0, weights)
         if self._call.name in _EXTREMES:
             return self._extreme(rows, args[0], weights, low, high)
         low, sizes = low[rows.inner], (high - low)[rows.inner]

@@ -154,6 +154,8 @@ class Calls:
                 result = result.with_nullable(True)
         else:
             raise NotSupported(f"window function {apply.name}", apply.span)
+        if apply.ignore_nulls and (name in OFFSETS or (name in VALUES and frame is not None and frame.end is not None)):
+            raise NotSupported(f"IGNORE NULLS of {name} over this window", apply.span)
         if name in VALUES and not _unbounded(frame, name):
             raise NotSupported(f"{name} over a bounded window", apply.span)
         call = WindowCall(name, args, frame, apply.ignore_nulls, condition)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 import statistics
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -10,13 +11,17 @@ from fractions import Fraction
 from functools import reduce
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from penstock.circuit.aggregates.moments import Bits, Moments
 from penstock.circuit.operators.aggregate import Aggregate
+from penstock.data.batch import Column
 from penstock.data.pool import Pool
-from penstock.data.types import BOOLEAN, Field, Schema
+from penstock.data.types import BIGINT, BOOLEAN, Field, Kind, Schema, SqlType
+from penstock.data.values import decode_column
 from penstock.sql.functions.aggregates import resolve_aggregate
 from penstock.sql.functions.registry import EvaluationError
 from penstock.sql.plan.expr import Call, ColumnRef, Literal, SortKey
@@ -330,3 +335,48 @@ def test_a_row_of_some_weight_adds_what_as_many_rows_add(name: str, rows: list[t
     assert one == other
     if name == "SUM":
         assert dict(one) == {(1, comparable(float(exact))): 1}
+
+
+WIDE = st.one_of(st.integers(-(2**63), 2**63 - 1), st.sampled_from([2**63 - 1, -(2**63), 2**32, -1, 0]))
+
+
+@given(st.lists(st.tuples(WIDE, WIDE), min_size=2, max_size=6))
+@settings(max_examples=100, deadline=None)
+def test_moments_of_the_whole_range_of_bigint_are_exact(rows: list[tuple[int, int]]) -> None:
+    n = len(rows)
+    x, y = ([row[i] for row in rows] for i in range(2))
+    columns = [Column(np.array(some, np.int64)) for some in (x, y)]
+    wide = SqlType(Kind.DECIMAL, True, 38, 0)
+    expected = {
+        "COVAR_POP": Fraction(n * sum(a * b for a, b in rows) - sum(x) * sum(y), n * n),
+        "REGR_SXX": Fraction(n * sum(b * b for b in y) - sum(y) ** 2, n),
+        "REGR_SYY": Fraction(n * sum(a * a for a in x) - sum(x) ** 2, n),
+    }
+    for name, value in expected.items():
+        if abs(value) >= 10**38:
+            continue
+        pool = Pool()
+        moments = Moments(name, [BIGINT, BIGINT], wide, pool)
+        words = np.zeros((n, moments.words), np.int64)
+        moments.spread(columns, np.ones(n, np.int64), words)
+
+        [found] = decode_column(moments.result(words.sum(axis=0, keepdims=True)), wide, pool)
+
+        assert cut(value) == int(found)
+
+
+@given(st.lists(st.one_of(st.none(), st.integers(-128, 127)), max_size=6))
+@settings(max_examples=60, deadline=None)
+def test_bits_of_negative_numbers_are_those_of_their_type(some: list[int | None]) -> None:
+    there = [v for v in some if v is not None]
+    tiny = SqlType(Kind.TINYINT, True)
+    nulls = np.array([v is None for v in some], np.bool_)
+    column = Column(np.array([v or 0 for v in some], np.int64), nulls)
+    for name, step in (("BIT_AND", operator.and_), ("BIT_OR", operator.or_), ("BIT_XOR", operator.xor)):
+        bits = Bits(name, tiny)
+        words = np.zeros((len(some), bits.words), np.int64)
+        bits.spread([column], np.ones(len(some), np.int64), words)
+
+        [found] = decode_column(bits.result(words.sum(axis=0, keepdims=True)), tiny, Pool())
+
+        assert (reduce(step, there) if there else None) == found
