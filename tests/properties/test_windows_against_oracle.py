@@ -149,3 +149,44 @@ def test_a_change_of_one_row_looks_at_its_neighbours_only(
     run.step([("t", (at, *rest), -1)])
 
     assert looked_at[-1] <= most
+
+
+def sessions(rows: list[Row], gap: dt.timedelta) -> Counter[Any]:
+    found: Counter[Any] = Counter()
+    by_key: dict[Any, list[Row]] = {}
+    for one in rows:
+        if one[5] is not None:
+            by_key.setdefault(one[1], []).append(one)
+    for some in by_key.values():
+        some.sort(key=lambda one: one[5])
+        parts: list[list[Row]] = []
+        for one in some:
+            if parts and one[5] - parts[-1][-1][5] < gap:
+                parts[-1].append(one)
+            else:
+                parts.append([one])
+        for part in parts:
+            for one in part:
+                found[(one[0], part[0][5], part[-1][5] + gap)] += 1
+    return found
+
+
+def test_sessions_join_and_come_apart() -> None:
+    rng = random.Random("sessions")
+    run = Run(f"""CREATE TABLE t ({COLUMNS});
+        CREATE VIEW a AS SELECT id, window_start, window_end
+        FROM TABLE(SESSION(TABLE t, DESCRIPTOR(t), DESCRIPTOR(p), INTERVAL '20' MINUTE));""")
+    there: list[Row] = []
+    for step in range(20):
+        fresh = [row(rng, 1000 * step + i) for i in range(rng.choice((100, 5, 1)))]
+        leaving = [there.pop(rng.randrange(len(there))) for _ in range(min(len(there), rng.choice((0, 3, 60))))]
+        run.step([("t", one, 1) for one in fresh] + [("t", one, -1) for one in leaving])
+        there += fresh
+        if step == 9:
+            run.save_and_load()
+
+        assert sessions(there, dt.timedelta(minutes=20)) == run.view("a"), f"after step {step}"
+
+    run.step([("t", one, -1) for one in there])
+    assert not run.view("a")
+    assert run.state_rows() == 0

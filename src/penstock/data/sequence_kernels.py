@@ -32,6 +32,9 @@ NODES, OLD, NEW, SUMS = 0, 1, 2, 3
 WEIGHT, GROUP, MARK, LINK = 0, 1, 2, 3
 """Payload of a row after its order words: weight, its group's record, place in the step's list + 1, then the node."""
 
+KEYS, ROWS, CHAIN = 0, 1, 2
+"""What a distance is measured in."""
+
 _STRIDE = 8
 """Nodes that a cursor goes over one by one before it looks for its place from the root."""
 
@@ -149,7 +152,7 @@ def _rows_away(
             break
         beside = preceding(records, at, link) if distance < 0 else following(records, at, link)
         if beside < 0:
-            old = new = FAR
+            old = new = np.int64(FAR)
             break
         at = beside
         old += records[at, own + OLD]
@@ -175,7 +178,45 @@ def _rows_away(
 
 
 @compiled(
-    "void(int64[:, ::1], int64, int64[:, ::1], int64, int64, int64, int64[::1], int64[::1], boolean, int64, boolean,"
+    "int64(int64[:, ::1], int64, int64, int64, int64[::1], int64[::1], int64, int64, boolean, int64[::1], int64[::1])"
+)
+def _linked(
+    records: Any,
+    key: Any,
+    link: Any,
+    step: Any,
+    ids: Any,
+    positions: Any,
+    k: Any,
+    gap: Any,
+    last: bool,
+    nodes: Any,
+    at: Any,
+) -> Any:  # pragma: no cover - compiled
+    """Write the end of the chain of rows around record k, each less than `gap` away from the next; returns the end.
+
+    key: the word of the compared time. Where the walk meets the record that was looked at before, it has its end.
+    """
+    x = ids[k]
+    place = positions[k]
+    known = k + step
+    while True:
+        beside = following(records, x, link) if last else preceding(records, x, link)
+        if beside < 0 or abs(records[beside, key] - records[x, key]) >= gap:
+            break
+        x = beside
+        place += step
+        if 0 <= known < len(ids) and ids[known] == x:
+            x = nodes[known]
+            place = at[known]
+            break
+    nodes[k] = x
+    at[k] = place
+    return x
+
+
+@compiled(
+    "void(int64[:, ::1], int64, int64[:, ::1], int64, int64, int64, int64[::1], int64[::1], int64, int64, boolean,"
     " int64[::1], int64[::1], uint8[::1], int64[:, ::1], int64[::1], int64[::1])"
 )
 def edge(
@@ -187,7 +228,7 @@ def edge(
     count: int,
     ids: Any,
     positions: Any,
-    in_rows: bool,
+    how: int,
     distance: int,
     last: bool,
     modes: Any,
@@ -197,10 +238,19 @@ def edge(
     nodes: Any,
     at: Any,
 ) -> None:  # pragma: no cover - compiled
-    """Write the first (or last) node of the stretch that reaches `distance` from each record, and its position."""
+    """Write the first (or last) node of the stretch that reaches `distance` from each record, and its position.
+
+    how: the distance is one of the order key (KEYS), of rows (ROWS), or a gap that ends a chain (CHAIN). ids: in order.
+    """
     sums = np.empty(count, np.int64)
     words = np.empty(len(signs), np.int64)
-    for k in range(len(ids)):
+    for each in range(len(ids)):
+        k = len(ids) - 1 - each if last else each
+        if how == CHAIN:
+            _linked(
+                records, order + len(signs) - 1, link, 1 if last else -1, ids, positions, k, distance, last, nodes, at
+            )
+            continue
         x = ids[k]
         root = groups[records[x, link - LINK + GROUP], root_at]
         total = records[root - 1, link + LINKS + count + NODES]
@@ -213,7 +263,7 @@ def edge(
                 found = records[found, side] - 1
             nodes[k] = found
             at[k] = total - 1 if last else 0
-        elif in_rows:
+        elif how == ROWS:
             if distance != 0:
                 nodes[k] = _rows_away(records, root, x, link, count, distance, positions[k], sums)
                 at[k] = sums[NODES]

@@ -20,7 +20,7 @@ from penstock.data.collecting import Coded, coded
 from penstock.data.pool import Pool
 from penstock.data.records import Records
 from penstock.data.rows import RowLayout, Rows
-from penstock.data.sequence_kernels import FAR, GROUP, LINK, NEW, OLD, SUMS
+from penstock.data.sequence_kernels import CHAIN, FAR, GROUP, KEYS, LINK, NEW, OLD, ROWS, SUMS
 from penstock.data.summed_tree import LINKS, node_words
 
 __all__ = ["NEW", "OLD", "SUMS", "Sequences", "Span", "Stretches"]
@@ -31,14 +31,18 @@ class Span:
     """A stretch around a row: from `start` to `end`, in rows or in units of the order key; negative: before it.
 
     None: to the end of the group. Over several order keys distances other than 0 mean nothing.
+    gap: instead, the chain of rows around it of which each is less than so much of the (only) order key from the next.
     """
 
     in_rows: bool
     start: int | None
     end: int | None
+    gap: int | None = None
 
     def mirrored(self) -> Span:
         """Return the stretch of the rows around which this one holds a given row."""
+        if self.gap is not None:
+            return self
         return Span(self.in_rows, None if self.end is None else -self.end, None if self.start is None else -self.start)
 
 
@@ -99,13 +103,13 @@ class Sequences:
         )
         return changed[:n], source[:n]
 
-    def _edge(
-        self, ids: Words, positions: Words, in_rows: bool, distance: int | None, last: bool
-    ) -> tuple[Words, Words]:
+    def _edge(self, ids: Words, positions: Words, span: Span, last: bool) -> tuple[Words, Words]:
         """Return the first (or last) node of the stretch that reaches so far from each record, and its position.
 
         positions: those of the records. A stretch of rows is that of the old weights and that of the new ones together.
         """
+        how = CHAIN if span.gap is not None else ROWS if span.in_rows else KEYS
+        distance = span.gap if span.gap is not None else span.end if last else span.start
         nodes = np.empty(len(ids), np.int64)
         at = np.empty(len(ids), np.int64)
         kernels.edge(
@@ -117,7 +121,7 @@ class Sequences:
             self._count,
             ids,
             positions,
-            in_rows,
+            how,
             FAR if distance is None else distance,
             last,
             self._modes,
@@ -131,7 +135,7 @@ class Sequences:
     def _farthest(self, ids: Words, positions: Words, spans: list[Span], last: bool) -> tuple[Words, Words]:
         nodes, at = ids, positions
         for span in spans:
-            found, place = self._edge(ids, positions, span.in_rows, span.end if last else span.start, last)
+            found, place = self._edge(np.ascontiguousarray(ids), np.ascontiguousarray(positions), span, last)
             farther = place > at if last else place < at
             nodes, at = np.where(farther, found, nodes), np.where(farther, place, at)
         return nodes, at
@@ -141,9 +145,11 @@ class Sequences:
         ids = np.ascontiguousarray(ids)
         positions = np.empty(len(ids), np.int64)
         kernels.positions(self.rows.records, self.link, self._count, ids, positions)
+        group = self.rows.records[ids, self.link - LINK + GROUP]
+        order = np.lexsort((positions, group))
+        ids, positions, group = ids[order], positions[order], group[order]
         first_nodes, first = self._farthest(ids, positions, reach, False)
         last_nodes, last = self._farthest(ids, positions, reach, True)
-        group = self.rows.records[ids, self.link - LINK + GROUP]
         order = np.lexsort((first, group))
         group, first, last = group[order], first[order], last[order]
         # One stretch after the other: groups lie far apart, so the greatest end so far is one of the same group.

@@ -181,7 +181,9 @@ def _in_order(node: Window, lines: Waterlines) -> dict[int, Waterline]:
         return {}
     reaches = [_reach(call) for call in node.calls]
     if any(r is None for r in reaches):
-        return {}
+        # A session that ends at or before the waterline is not joined by any row any more.
+        width = len(node.input.schema)
+        return {width + i: lines[key.expr.index] for i, c in enumerate(node.calls) if c.name == "SESSION_END"}
     line, reach = lines[key.expr.index], max([r for r in reaches if r is not None], default=0)
 
     def lower() -> int | None:
@@ -197,6 +199,8 @@ def _reach(call: WindowCall) -> int | None:
         offset = call.args[1].value if len(call.args) > 1 and isinstance(call.args[1], Literal) else 1
         ahead = isinstance(offset, int) and (offset >= 0 if call.name == "LAG" else offset <= 0)
         return 0 if ahead else None
+    if call.name in ("SESSION_START", "SESSION_END"):
+        return None
     frame = call.frame
     if frame is None or (frame.end is not None and frame.end <= 0):
         return 0

@@ -11,12 +11,13 @@ from penstock.circuit.aggregates.folds import FOLDS, FoldRows
 from penstock.circuit.aggregates.linear import Accumulator, FloatSum
 from penstock.circuit.operators.ranking import ranks
 from penstock.circuit.operators.sliding import extremes, float_sums, range_edges
-from penstock.data.batch import Column, Mask, Words
+from penstock.data.batch import Batch, Column, Mask, Words
 from penstock.data.order import order_words
 from penstock.data.pool import Pool
 from penstock.data.rows import RowLayout, Rows
 from penstock.data.sequences import SUMS, Sequences, Span
-from penstock.data.types import FLOATS, SqlType
+from penstock.data.types import BIGINT, FLOATS, SqlType
+from penstock.data.zset import consolidate
 from penstock.sql.diagnostics import NotSupported
 from penstock.sql.evaluate import compile_exprs, compile_predicate
 from penstock.sql.plan.expr import Literal, SortKey
@@ -26,6 +27,7 @@ _EDGES = ("FIRST_VALUE", "LAST_VALUE")
 _EXTREMES = ("MIN", "MAX")
 _SHIFTS = ("LAG", "LEAD")
 _RANKS = ("ROW_NUMBER", "RANK", "DENSE_RANK")
+_SESSIONS = ("SESSION_START", "SESSION_END")
 
 MOST_SUMS = 8
 """The greatest number of words that a call sums in the index; with more it adds up the rows of its frame."""
@@ -110,6 +112,11 @@ class CallOver:
             self.span = Span(call.name == "ROW_NUMBER", None, 0)
             self.reads_rows = call.name == "DENSE_RANK"
             return
+        if call.name in _SESSIONS:
+            gap = call.args[1]
+            assert isinstance(gap, Literal) and isinstance(gap.value, int)
+            self.span = Span(False, None, None, gap.value)
+            return
         self._frame = call.frame or Frame("range", None, 0 if order else None)
         self.span = _around(self._frame)
         self._check_order()
@@ -159,6 +166,8 @@ class CallOver:
         args: list[Column] = self._args(rows.columns, len(rows))
         if name in _SHIFTS:
             return self._shifted(rows, args)
+        if name in _SESSIONS:
+            return self._session(rows, args[0].words)
         low, high = self._bounds(rows)
         if name in _EDGES:
             low, high = low[rows.inner], high[rows.inner]
@@ -166,6 +175,18 @@ class CallOver:
             at = np.where(empty, 0, low if name == "FIRST_VALUE" else high - 1)
             return _nulled(args[0].take(at), empty)
         return self._aggregate(rows, args, low, np.maximum(low, high))
+
+    def _session(self, rows: Near, times: Words) -> Column:
+        """Return where the row's session begins, or its last time plus the gap. Stretches are whole sessions."""
+        gap = self.span.gap or 0
+        fresh = rows.begin == np.arange(len(rows))
+        fresh[1:] |= times[1:] - times[:-1] >= gap
+        session = np.cumsum(fresh)[rows.inner] - 1
+        starts = np.flatnonzero(fresh)
+        if self._call.name == "SESSION_START":
+            return Column(times[starts[session]])
+        ends = np.append(starts[1:], len(rows)) - 1
+        return Column(times[ends[session]] + gap)
 
     def _shifted(self, rows: Near, args: Sequence[Column]) -> Column:
         at = rows.inner + self._distance
@@ -226,8 +247,10 @@ class CallOver:
         at = np.arange(len(row)) - np.repeat(np.cumsum(sizes) - sizes - low, sizes)
         kept = weights[at] > 0
         row, at = row[kept], at[kept]
-        columns = [a.take(at) for a in args]
-        found = FoldRows(row, columns, np.ones(len(row), np.int64), len(sizes), self._arg_types, self._pool)
+        members = Batch([Column(row), *(a.take(at) for a in args)], np.ones(len(row), np.int64))
+        members = consolidate(members, RowLayout([BIGINT, *self._arg_types]))
+        group, *columns = members.columns
+        found = FoldRows(group.words, columns, members.weights, len(sizes), self._arg_types, self._pool)
         return FOLDS[self._call.name](found, self._type, [])
 
     def _extreme(self, rows: Near, values: Column, weights: Words, low: Words, high: Words) -> Column:

@@ -15,6 +15,7 @@ from penstock.sql.binder.expressions import BindQuery, Expressions
 from penstock.sql.binder.matching import outer_join, padded, unmatched
 from penstock.sql.binder.names import Frame, Scope, Visible, scope_of
 from penstock.sql.binder.pivot import pivot, unpivot
+from penstock.sql.binder.sessions import session
 from penstock.sql.binder.shape import one_row, where
 from penstock.sql.binder.slots import SLOT, Slots, SubquerySlot
 from penstock.sql.binder.special import both, present
@@ -304,11 +305,11 @@ class Sources:
             return [Field("key", key), Field("value", kind.element.with_nullable(True))]
         raise SqlError(f"Cannot apply 'UNNEST' to arguments of type 'UNNEST({names_of([kind])})'", span)
 
-    # --------------------------------------------------------------------------------------------- TUMBLE and HOP
+    # ------------------------------------------------------------------------------------ TUMBLE, HOP, SESSION
 
     def _windowed(self, item: TableFunction) -> tuple[Node, Scope]:
         name = item.function.upper()
-        if name not in ("TUMBLE", "HOP"):
+        if name not in ("TUMBLE", "HOP", "SESSION"):
             raise NotSupported(f"table function {name}", item.span)
         if item.input is None:
             raise SqlError(f"Function '{name}' needs a table: {name}(TABLE t, DESCRIPTOR(column), ...)", item.span)
@@ -320,11 +321,23 @@ class Sources:
         time = scope.local(column.text, column.span)
         if time is None:
             raise SqlError(f"Column '{column.text}' not found in any table", column.span)
-        bounds = [binder.bind(a) for a in item.arguments]
-        made = hop(node, time, name, bounds, item.span)
+        made: Node
+        if name == "SESSION":
+            keys, gap = self._session_arguments(binder, item)
+            made = session(node, time, keys, gap, item.span)
+        else:
+            made = hop(node, time, name, [binder.bind(a) for a in item.arguments], item.span)
         names = [c.name for c in scope.columns] + ["window_start", "window_end"]
         table = item.alias
         return made, self.named(made, names, table, item.columns, item.span)
+
+    def _session_arguments(self, binder: Expressions, item: TableFunction) -> tuple[list[Expr], Expr]:
+        """Return the columns of the key's descriptor, if there is one, and the gap."""
+        *keys, gap = item.arguments or (None,)
+        if gap is None or len(keys) > 1 or (keys and not (isinstance(keys[0], Apply) and keys[0].name == "DESCRIPTOR")):
+            raise SqlError("Invalid number of arguments to function 'SESSION'", item.span)
+        columns = keys[0].args if keys and isinstance(keys[0], Apply) else ()
+        return [binder.bind(c) for c in columns], binder.bind(gap)
 
 
 def hop(node: Node, time: Expr, name: str, bounds: Sequence[Expr], span: Span | None) -> Hop:

@@ -165,7 +165,8 @@ class Frame:
 class WindowCall:
     """One function over a window: an aggregate, or ROW_NUMBER, RANK, DENSE_RANK, LAG, LEAD, FIRST_VALUE, LAST_VALUE.
 
-    LAG/LEAD: args are value, offset literal, default.
+    LAG/LEAD: args are value, offset literal, default. SESSION_START/SESSION_END: the time (also the only order key) and
+    the gap in its unit, a literal.
     """
 
     name: str
