@@ -6,7 +6,6 @@ from typing import Any, Final
 import msgspec
 
 from penstock.boot.config import PREFIX, Settings
-from penstock.connect.web import WebFailed, WebRequest, send
 from penstock.kernel.errors import Invalid, Unavailable
 from penstock.kernel.principal import Role
 from penstock.services.identity.access import OwnerTrust, TokenRules
@@ -53,6 +52,8 @@ async def fetch(address: str) -> bytes:
 
     Raises: Unavailable.
     """
+    from penstock.connect.web import WebFailed, WebRequest, send  # most of what it imports is for TLS
+
     request = WebRequest(address, timeout_s=_TIMEOUT_S, follows=False, max_answer_bytes=_MAX_BYTES)
     try:
         answer = await asyncio.to_thread(send, request)

@@ -18,6 +18,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",  # otherwise `[default: …]` would be taken for markup and vanish
 )
 
 
@@ -76,8 +77,8 @@ def _serve(
 ) -> None:
     """Start the server; prints one line with its URL when it accepts requests.
 
-    Every option can also be given as an environment variable PENSTOCK_<OPTION>, which has some settings more.
-    PENSTOCK_OWNER_KEY and --oidc-issuer switch authentication on.
+    Every option can also be given as an environment variable, such as PENSTOCK_PORT, and there are more settings than
+    options. PENSTOCK_OWNER_KEY and --oidc-issuer switch authentication on.
     """
     from penstock.cli.serve import run
 
