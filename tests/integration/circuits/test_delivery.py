@@ -111,14 +111,17 @@ async def test_what_was_not_delivered_before_a_crash_is_delivered_after_it(engin
     assert keys == [b"1", b"2", b"3"]
 
 
-async def test_a_full_queue_holds_the_circuit_back(engine: WarmEngine, tmp_path: Path) -> None:
+async def test_a_full_queue_holds_the_circuit_back_but_no_checkpoint(engine: WarmEngine, tmp_path: Path) -> None:
     program = TABLE + view(to_file(tmp_path / "out", paused=True, max_queued_records=2))
-    async with running(engine, program) as circuit:
+    (state := tmp_path / "state").mkdir()
+    async with running(engine, program, directory=state) as circuit:
         await put(circuit, (1, 10), (2, 20))
         await until(circuit, lambda found: found["metrics"]["queued_records"] == 2)
         await put(circuit, (3, 30))
         await asyncio.sleep(0.2)
         before = (await circuit.stats())["global"]["total_processed_records"]
+        async with asyncio.timeout(10):
+            await circuit.checkpoint()
         await circuit.connector("v", "c", "start")
         await until(circuit, lambda found: found["metrics"]["transmitted_records"] == 3)
 

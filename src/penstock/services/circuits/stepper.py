@@ -123,7 +123,7 @@ class Stepper:
         return self._queue(job, self._jobs)
 
     def do_between_transactions(self, job: Callable[[], _Result]) -> Future[_Result]:
-        """Have a job run on the stepping thread when no transaction is open and no step is being handed out."""
+        """Have a job run on the stepping thread, between steps, when no transaction is open."""
         return self._queue(job, self._quiet_jobs)
 
     def _queue(self, job: Callable[[], _Result], jobs: deque[Callable[[], None]]) -> Future[_Result]:
@@ -355,6 +355,7 @@ class Stepper:
         self.stalled_since = time.monotonic()
         while any(follower.full for follower in followers):
             self._run_jobs()
+            self._run_quiet_jobs()  # what cannot be delivered must not keep a checkpoint from being made of it
             with self._intake.lock:
                 if not self._jobs and any(follower.full for follower in followers):
                     self._intake.room.wait(0.1)
