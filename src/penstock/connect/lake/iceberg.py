@@ -61,6 +61,7 @@ class IcebergSource:
 
 
 def _plan(config: Mapping[str, Any]) -> _Plan:
+    properties = _properties(config)
     catalog, location = config.get("catalog_type"), config.get("metadata_location")
     if (catalog is None) == (location is None):
         raise TransportRefused("exactly one of 'catalog_type' and 'metadata_location' says where the table is")
@@ -77,7 +78,15 @@ def _plan(config: Mapping[str, Any]) -> _Plan:
         raise TransportRefused(f"snapshot_id is an integer, not {snapshot!r}")
     if snapshot is not None and config.get("datetime") is not None:
         raise TransportRefused("snapshot_id and datetime both name a snapshot; give one of them")
-    prefix = _CATALOGS.get(catalog or "")
+    column = config.get("timestamp_column")
+    quoted = None if column is None else '"' + str(column).replace('"', '""') + '"'
+    query = Query([config.get("snapshot_filter")], quoted)
+    return _Plan(location, catalog, config.get("table_name"), snapshot, config.get("datetime"), query, properties)
+
+
+def _properties(config: Mapping[str, Any]) -> dict[str, str]:
+    """Return what of the settings is the catalog's or the store's. Raises: TransportRefused for what is nobody's."""
+    prefix = _CATALOGS.get(str(config.get("catalog_type")))
     properties: dict[str, str] = {}
     for name, value in config.items():
         if name in _SETTINGS or value is None:
@@ -87,13 +96,9 @@ def _plan(config: Mapping[str, Any]) -> _Plan:
         elif name.startswith(_STORES):
             properties[name] = _text(value)
         else:
-            raise TransportRefused(
-                f"there is no setting {name!r}; there are {', '.join(_SETTINGS)}, and those of stores"
-            )
-    column = config.get("timestamp_column")
-    quoted = None if column is None else '"' + str(column).replace('"', '""') + '"'
-    query = Query([config.get("snapshot_filter")], quoted)
-    return _Plan(location, catalog, config.get("table_name"), snapshot, config.get("datetime"), query, properties)
+            known = ", ".join(_SETTINGS)
+            raise TransportRefused(f"there is no setting {name!r}, nor has the catalog or store one; there are {known}")
+    return properties
 
 
 def _catalog_property(name: str, prefix: str) -> str:

@@ -27,7 +27,9 @@ def storage_options(config: Mapping[str, Any], own: tuple[str, ...]) -> dict[str
         if name in own:
             continue
         if not name.startswith(_PREFIXES) and name not in _PLAIN:
-            raise TransportRefused(f"there is no setting {name!r}; there are {', '.join(own)}, and those of the store")
+            raise TransportRefused(
+                f"there is no setting {name!r}, nor have object stores one; there are {', '.join(own)}"
+            )
         if value is not None:
             options[name] = str(value).lower() if isinstance(value, bool) else str(value)
     return options
