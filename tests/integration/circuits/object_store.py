@@ -139,7 +139,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self._answer(204, b"")
 
     def _listed(self, bucket: str, query: dict[str, str]) -> bytes:
-        prefix = query.get("prefix", "")
+        prefix, after = query.get("prefix", ""), query.get("start-after", "")
         with self.store.lock:
             keys = {
                 k.removeprefix(f"{bucket}/"): len(v)
@@ -150,7 +150,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             f"<Contents><Key>{escape(key)}</Key><Size>{size}</Size>"
             "<LastModified>2024-01-01T00:00:00.000Z</LastModified></Contents>"
             for key, size in sorted(keys.items())
-            if key.startswith(prefix)
+            if key.startswith(prefix) and key > after
         )
         count = found.count("<Key>")
         head = f"<KeyCount>{count}</KeyCount><IsTruncated>false</IsTruncated>"

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 from tests.integration.circuits.driving import answers, running
+from tests.integration.circuits.object_store import object_store
 from tests.integration.circuits.test_durability import EXACTLY, ROUNDS, finished, kill
 
 from penstock.services.circuits.engine import WarmEngine
@@ -28,10 +29,10 @@ def rows(first: int, count: int) -> pa.Table:
     )
 
 
-def state(uri: str) -> Counter[tuple[Any, ...]]:
+def state(uri: str, options: dict[str, str] | None = None) -> Counter[tuple[Any, ...]]:
     """Return what the changes in an output table add up to."""
     total: Counter[tuple[Any, ...]] = Counter()
-    for row in DeltaTable(uri).to_pyarrow_table().to_pylist():
+    for row in DeltaTable(uri, storage_options=options).to_pyarrow_table().to_pylist():
         operation = row.pop("__feldera_op")
         row.pop("__feldera_ts")
         total[tuple(row.values())] += -1 if operation == "d" else 1
@@ -108,3 +109,30 @@ async def test_a_snapshot_goes_on_where_it_was(engine: WarmEngine, tmp_path: Pat
     async with running(engine, program, directory=tmp_path / "kept", **EXACTLY) as circuit:
         await finished(circuit)
         await answers(circuit, "SELECT * FROM v", [{"c": 120_000, "s": 119_999 * 60_000}])
+
+
+async def test_tables_lie_in_an_object_store_as_well(engine: WarmEngine, tmp_path: Path) -> None:
+    with object_store() as store:
+        options = {
+            "aws_endpoint_url": store.url,
+            "aws_allow_http": "true",
+            "aws_access_key_id": "k",
+            "aws_secret_access_key": "s",
+            "aws_region": "us-east-1",
+        }
+        write_deltalake("s3://bucket/in", rows(0, 6), storage_options=options)
+        shown = {**options, "aws_secret_access_key": "${env:SECRET}"}
+        follow = connector("delta_table_input", {"uri": "s3://bucket/in", "mode": "snapshot_and_follow", **shown})
+        append = connector("delta_table_output", {"uri": "s3://bucket/out", **shown})
+        program = f"""
+        CREATE TABLE t (id BIGINT, k BIGINT) WITH ('connectors' = {follow});
+        CREATE VIEW v WITH ('connectors' = {append}) AS SELECT k, COUNT(*) AS c FROM t GROUP BY k;
+        """
+        async with running(engine, program, directory=tmp_path / "kept", env={"SECRET": "s"}):
+            async with asyncio.timeout(20):
+                while state("s3://bucket/out", options) != {(0, 2): 1, (1, 2): 1, (2, 2): 1}:  # noqa: ASYNC110
+                    await asyncio.sleep(0.1)
+            write_deltalake("s3://bucket/in", rows(6, 3), storage_options=options, mode="append")
+            async with asyncio.timeout(20):
+                while state("s3://bucket/out", options) != {(0, 3): 1, (1, 3): 1, (2, 3): 1}:  # noqa: ASYNC110
+                    await asyncio.sleep(0.1)
