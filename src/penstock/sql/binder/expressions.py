@@ -38,7 +38,7 @@ from penstock.sql.parser.ast import (
     Subquery,
 )
 from penstock.sql.plan.expr import Call, Case, Cast, ColumnRef, Expr, Lambda, Literal, Span
-from penstock.sql.plan.nodes import Node
+from penstock.sql.plan.nodes import Node, Project
 
 TAKE_LAMBDA = frozenset(("TRANSFORM", "ARRAY_EXISTS", *LABELS))
 """Functions with a lambda among their arguments; no other one takes one."""
@@ -261,6 +261,9 @@ class Expressions:
         frame = Frame(self.scope)
         plan, _ = self.bind_query(written.query, frame)
         if written.kind == "exists":
+            # Whether there are rows does not depend on what is selected of them, so that is not computed.
+            while isinstance(plan, Project):
+                plan = plan.input
             return self._slot(written, plan, frame, (), BOOLEAN)
         if written.kind == "in":
             assert written.operand is not None

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from penstock.data.types import Schema
-from penstock.sql.plan.expr import ColumnRef, Expr
+from penstock.sql.plan.expr import ColumnRef, Expr, Literal
 from penstock.sql.plan.nodes import (
     Aggregate,
     AggregateCall,
@@ -72,9 +72,18 @@ def _call_exprs(call: AggregateCall | WindowCall) -> list[Expr]:
     return found + [k.expr for k in call.order] if isinstance(call, AggregateCall) else found
 
 
-def _kept_or_first(needed: set[int], width: int) -> set[int]:
-    """A row without any column is not to be had; one column stands for all then."""
-    return needed or set(range(min(width, 1)))
+def _kept_or_one(needed: set[int], node: Node) -> set[int]:
+    """A row without any column is not to be had; one column stands for all then, at best one that is only passed on."""
+    if needed or not len(node.schema):
+        return needed
+    while isinstance(node, Filter):
+        read = columns_of(node.predicate)
+        if read:
+            return {min(read)}
+        node = node.input
+    if isinstance(node, Project):
+        return {next((i for i, e in enumerate(node.exprs) if isinstance(e, (ColumnRef, Literal))), 0)}
+    return {0}
 
 
 @dataclass(slots=True)
@@ -85,7 +94,7 @@ class _Pruner:
     done: dict[int, tuple[Node, Places]] = field(default_factory=dict)
 
     def _add(self, node: Node, columns: Iterable[int]) -> None:
-        self.needed.setdefault(id(node), set()).update(_kept_or_first(set(columns), len(node.schema)))
+        self.needed.setdefault(id(node), set()).update(_kept_or_one(set(columns), node))
 
     # ----------------------------------------------------------------------------------------------- what is read
 
@@ -121,7 +130,7 @@ class _Pruner:
                 self._add(node.right, range(width))
             case UnionAll():
                 for child in node.inputs:
-                    self._add(child, _kept_or_first(needed, width))
+                    self._add(child, needed)
             case TopK():
                 self._through(node, node.input, needed, [*node.partition, *[k.expr for k in node.order]])
             case Window():
@@ -146,7 +155,7 @@ class _Pruner:
         self._add(node.right, {i - split for i in used if i >= split} | _reads(k.right for k in node.keys))
 
     def _exprs(self, node: Project, needed: set[int]) -> list[int]:
-        return sorted(_kept_or_first(needed, len(node.exprs)))
+        return sorted(_kept_or_one(needed, node))
 
     def _calls(self, node: Aggregate, needed: set[int]) -> list[int]:
         count = len(node.keys)
@@ -170,7 +179,7 @@ class _Pruner:
         return Project(made, tuple([ColumnRef(p, f.type) for p, f in zip(positions, schema, strict=True)]), schema)
 
     def _narrow(self, node: Node, columns: Iterable[int]) -> tuple[Node, Places]:
-        wanted = sorted(_kept_or_first(set(columns), len(node.schema)))
+        wanted = sorted(_kept_or_one(set(columns), node))
         return self.exact(node, wanted), {old: new for new, old in enumerate(wanted)}
 
     def build(self, node: Node) -> tuple[Node, Places]:
@@ -201,7 +210,7 @@ class _Pruner:
                 columns = range(len(node.schema))
                 return replace(node, left=self.exact(node.left, columns), right=self.exact(node.right, columns)), same
             case UnionAll():
-                kept = sorted(_kept_or_first(needed, len(node.schema)))
+                kept = sorted(_kept_or_one(needed, node))
                 inputs = tuple([self.exact(i, kept) for i in node.inputs])
                 return UnionAll(inputs, tuple([node.schema[i] for i in kept])), {o: n for n, o in enumerate(kept)}
             case TopK():
