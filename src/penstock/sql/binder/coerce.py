@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 
-from penstock.data.types import INTEGER_BITS, NUMERIC, SIGNED, STRINGS, TEMPORAL, Kind, SqlType
+from penstock.data.types import INTEGER_BITS, NUMERIC, SIGNED, STRINGS, TEMPORAL, Field, Kind, SqlType
 from penstock.sql.diagnostics import SqlError
 from penstock.sql.functions.coercion import describe, least_restrictive
-from penstock.sql.plan.expr import Cast, Expr, Literal, Span
+from penstock.sql.plan.expr import Call, Cast, ColumnRef, Expr, Literal, Span
 
 _SHOWN_AS_STRING = frozenset((*STRINGS, *NUMERIC, *TEMPORAL, Kind.BOOLEAN, Kind.NULL))
 
@@ -26,6 +26,16 @@ def alike(left: SqlType, right: SqlType) -> bool:
         if (mine is None) != (yours is None) or (mine is not None and yours is not None and not alike(mine, yours)):
             return False
     return True
+
+
+def named_as(expr: Expr, target: SqlType) -> Expr:
+    """Return a row with the names that its fields have in a type alike; other values as they are."""
+    source = expr.type
+    renamed = any(mine.name != yours.name for mine, yours in zip(source.fields, target.fields, strict=True))
+    if not renamed or not (isinstance(expr, ColumnRef) or (isinstance(expr, Call) and expr.name == "ROW")):
+        return expr
+    fields = tuple([Field(t.name, s.type) for s, t in zip(source.fields, target.fields, strict=True)])
+    return replace(expr, type=replace(source, fields=fields, name=target.name))
 
 
 def coerce(expr: Expr, target: SqlType) -> Expr:
@@ -47,7 +57,7 @@ def coerce(expr: Expr, target: SqlType) -> Expr:
 def exactly(expr: Expr, target: SqlType) -> Expr:
     """Return the expression as the target type, also where only the length of a string differs."""
     if alike(expr.type, target):
-        return expr
+        return named_as(expr, target)
     if isinstance(expr, Literal):
         folded = _literal(expr, target)
         if folded is not None:

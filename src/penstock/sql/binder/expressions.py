@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from penstock.data.types import BOOLEAN, NULL, STRINGS, Kind, SqlType
 from penstock.sql.binder.catalog import Blamed, Catalog
-from penstock.sql.binder.coerce import alike, coerce, common, exactly, names_of
+from penstock.sql.binder.coerce import alike, coerce, common, exactly, named_as, names_of
 from penstock.sql.binder.literals import bind_constant
 from penstock.sql.binder.names import Frame, Scope
 from penstock.sql.binder.quantified import bind_quantified
@@ -250,7 +250,7 @@ class Expressions:
             )
         nullable = safe or source.nullable or source.kind is Kind.VARIANT
         if alike(source, target) and not safe:
-            return arg
+            return named_as(arg, target)
         return Cast(arg, target.with_nullable(nullable), safe, span)
 
     # -------------------------------------------------------------------------------------------------- subqueries

@@ -54,12 +54,17 @@ def string(c: Cursor) -> Constant:
 
 
 def binary(c: Cursor) -> Constant:
-    """Read x'..'."""
-    token = c.advance()
-    if re.fullmatch(r"(?:[0-9A-Fa-f]{2})*", token.text) is None:
+    """Read x'..'; pieces on following lines belong to it."""
+    start = c.advance()
+    text = start.text
+    while c.token.kind == "string":
+        if c.token.line == c.previous.end_line:
+            c.fail()
+        text += c.advance().text
+    if re.fullmatch(r"(?:[0-9A-Fa-f]{2})*", text) is None:
         reason = "a binary literal is an even number of hexadecimal digits"
-        raise SqlError(reason, token.span, PARSE_ERROR)
-    return Constant("binary", token.text, token.span)
+        raise SqlError(reason, c.span(start), PARSE_ERROR)
+    return Constant("binary", text, c.span(start))
 
 
 def interval_qualifier(c: Cursor) -> str:
