@@ -26,7 +26,6 @@ The SQL cases are tables, views and the rows or errors that are expected of them
 made for. Of each suite: how many there are, how many pass, and why the others do not."""
 
 _REASONS = (
-    (r"^unsigned_int_tests/", "expects the rows of the original's own random generator, seed for seed"),
     (r"float_view\b.* rows: ", "a DOUBLE that differs in its last bit"),
     (r"InteractionNotDeployed", "the pipeline had failed, as it must, before its rows were sent: seen at random"),
 )
