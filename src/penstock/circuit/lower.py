@@ -41,7 +41,7 @@ from penstock.data.zset import Contents
 from penstock.sql.diagnostics import NotSupported
 from penstock.sql.evaluate import compile_expr
 from penstock.sql.plan import nodes
-from penstock.sql.plan.carried import carried_columns
+from penstock.sql.plan.carried import carried_columns, carried_views
 from penstock.sql.plan.expr import Call, ColumnRef, Expr, Literal
 from penstock.sql.plan.recursion import components, declared, given_name, round_of, variable_name
 from penstock.sql.plan.walk import children, columns_of, exprs_of
@@ -84,6 +84,8 @@ class Lowering:
         self._ahead = declared(program)
         self._tables = {t.name: t for t in program.tables}
         self._views = {v.name: v for v in program.views}
+        handed_out = carried_views(program)
+        self._handed_out = {id(view.plan) for view in program.views if view.name in handed_out}
         self._uses = Counter[int]()
         for view in program.views:
             assert view.plan is not None
@@ -392,7 +394,8 @@ class Lowering:
             predicate, below = below.predicate, self._without_clock(below.input)
         if isinstance(below, nodes.Join) and below.kind == "inner" and self._alone(below):
             return self._join(below, (predicate, exprs), node.schema)
-        return self._add(node.schema, Linear(predicate, exprs, self._pool), self.node(below))
+        carried = id(node) in self._handed_out and self._uses[id(node)] <= 1 and self.append_only(node)
+        return self._add(node.schema, Linear(predicate, exprs, self._pool, carried), self.node(below))
 
     def _alone(self, node: nodes.Node) -> bool:
         return self._uses[id(node)] <= 1 and id(node) not in self._built

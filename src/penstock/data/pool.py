@@ -153,6 +153,9 @@ class Pool:
 
     def intern_buffers(self, data: Bytes, offsets: Words) -> Words:
         """Return the codes of n values. data: (size,) uint8; offsets: (n + 1,) int64 into data."""
+        return self._looked_for(data, offsets)
+
+    def _looked_for(self, data: Bytes, offsets: Words) -> Words:
         out = np.empty(len(offsets) - 1, np.int64)
         interning.intern(
             data,
@@ -177,11 +180,17 @@ class Pool:
         """Return codes for n values whose codes nobody compares: appended, unless a sample shows that they repeat."""
         count = len(offsets) - 1
         if count < _SAMPLE:
-            return self.intern_buffers(data, offsets)
+            return self._looked_for(data, offsets)
         at = np.linspace(0, count - 1, _SAMPLE).astype(np.int64)
         distinct = {data[a:b].tobytes() for a, b in zip(offsets[at].tolist(), offsets[at + 1].tolist(), strict=True)}
-        take = self.append_buffers if len(distinct) > _SAMPLE // 2 else self.intern_buffers
+        take = self.append_buffers if len(distinct) > _SAMPLE // 2 else self._looked_for
         return take(data, offsets)
+
+    def carrying(self) -> Pool:
+        """Return this same pool for making values whose codes nobody compares: columns of them are carried."""
+        other = object.__new__(_CarryingPool)
+        other.__dict__ = self.__dict__
+        return other
 
     def value(self, code: int) -> bytes:
         """Return the bytes of a code."""
@@ -268,3 +277,10 @@ class Pool:
         pool._segments_area.fill(state["segments"])
         pool._meta[:] = state["meta"]
         return pool
+
+
+class _CarryingPool(Pool):
+    """See `Pool.carrying`."""
+
+    def intern_buffers(self, data: Bytes, offsets: Words) -> Words:
+        return self.carry_buffers(data, offsets)

@@ -255,3 +255,34 @@ def test_sums_of_whole_tables_are_checked_when_they_are_read() -> None:
 
     with pytest.raises(EvaluationError, match="Error converting 200 to TINYINT"):
         running.step(t=[(100, 1)])
+
+
+PRICES = "CREATE TABLE t (p BIGINT NOT NULL, s VARCHAR) WITH ('append_only' = 'true');"
+
+
+def test_what_a_view_only_hands_out_is_not_looked_for_in_the_pool() -> None:
+    handed_out = Running(PRICES + "CREATE VIEW v AS SELECT 0.908 * p AS x, s || '!' AS y FROM t;")
+    kept = Running(PRICES + "CREATE MATERIALIZED VIEW v AS SELECT 0.908 * p AS x, s || '!' AS y FROM t;")
+    rows = [(p, f"s{p}", 1) for p in range(200)]
+
+    once, again = [running.step(t=rows) for running in (handed_out, kept)]
+
+    assert once == again
+    before = [len(running.circuit.pool) for running in (handed_out, kept)]
+    assert handed_out.step(t=rows) == kept.step(t=rows)
+    assert len(handed_out.circuit.pool) >= before[0] + 400
+    assert len(kept.circuit.pool) == before[1]
+
+
+def test_what_another_view_compares_is_looked_for_in_the_pool() -> None:
+    text = (
+        PRICES + "CREATE VIEW v AS SELECT 0.908 * p AS x FROM t; CREATE VIEW w AS SELECT x, COUNT(*) FROM v GROUP BY x;"
+    )
+    running = Running(text)
+    rows = [(p, None, 1) for p in range(200)]
+
+    running.step(t=rows)
+    change = running.step(t=rows)["w"]
+
+    assert sorted(change.values()) == [-1] * 200 + [1] * 200
+    assert {row[1] for row, weight in change.items() if weight > 0} == {2}

@@ -17,12 +17,15 @@ from penstock.sql.plan.expr import Expr
 
 
 class Linear(Operator):
-    """Rows for which the predicate is true, projected. predicate None: all rows; exprs None: the row as it is."""
+    """Rows for which the predicate is true, projected. predicate None: all rows; exprs None: the row as it is.
 
-    def __init__(self, predicate: Expr | None, exprs: Sequence[Expr] | None, pool: Pool) -> None:
+    carried: nobody compares what the expressions give.
+    """
+
+    def __init__(self, predicate: Expr | None, exprs: Sequence[Expr] | None, pool: Pool, carried: bool = False) -> None:
         self.title = "filter" if exprs is None else "project" if predicate is None else "filter and project"
         self._predicate = None if predicate is None else compile_predicate(predicate, pool)
-        self._exprs = None if exprs is None else compile_exprs(exprs, pool)
+        self._exprs = None if exprs is None else compile_exprs(exprs, pool, carried)
 
     def apply(self, batch: Batch) -> Batch | None:
         """Return the rows that remain of a batch, or None."""

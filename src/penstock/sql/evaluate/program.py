@@ -51,11 +51,15 @@ def compile_expr(expr: Expr, pool: Pool) -> Evaluator:
     return run
 
 
-def compile_exprs(exprs: Sequence[Expr], pool: Pool) -> EvaluatorOfMany:
-    """Return the evaluator of several expressions over the same rows; what they share is computed once."""
+def compile_exprs(exprs: Sequence[Expr], pool: Pool, carried: bool = False) -> EvaluatorOfMany:
+    """Return the evaluator of several expressions over the same rows; what they share is computed once.
+
+    carried: nobody compares the results, so equal ones need no equal codes.
+    """
     shared, rewritten = share(exprs)
     compiler = Compiler(Context(pool))
-    outputs = [compiler.compile(e).run for e in rewritten]
+    last = Compiler(Context(pool.carrying()), compiler) if carried else compiler
+    outputs = [(last if isinstance(e, Call) else compiler).compile(e).run for e in rewritten]
     first = [compiler.compile(e).run for e in shared]
     width = len(outputs)
 
@@ -113,10 +117,11 @@ class Compiled:
 
 
 class Compiler:
-    """Compiles expressions for one pool."""
+    """Compiles expressions for one pool. arguments: what compiles the arguments of calls, if not the same."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, arguments: Compiler | None = None) -> None:
         self._context = context
+        self._arguments = self if arguments is None else arguments
 
     def compile(self, node: Expr) -> Compiled:
         """Return the expression ready to run."""
@@ -158,7 +163,7 @@ class Compiler:
         function = FUNCTIONS.get(node.name)
         if function is None:
             raise LookupError(f"no function named {node.name!r}")
-        parts = [self.compile(a) for a in node.args]
+        parts = [self._arguments.compile(a) for a in node.args]
         arguments = [p.argument for p in parts]
         signature = Signature(tuple(a.type for a in arguments), node.type)
         can_fail = function.can_fail or any(a.can_fail for a in arguments)

@@ -1,4 +1,5 @@
-"""Which columns of append-only tables a program only carries: no operator compares or computes with them.
+"""Which columns of append-only tables a program only carries: no operator compares or computes with them; and which
+views it only hands out.
 
 Values of such columns need no common code for equal values, so taking them in need not look them up: a row of an
 append-only table is never named again from outside, and inside it keeps the codes that it came with.
@@ -43,6 +44,32 @@ def carried_columns(program: Program) -> dict[str, frozenset[int]]:
             pooled = {i for i, f in enumerate(table.schema) if f.type.kind in (Kind.VARCHAR, Kind.CHAR)}
             result[table.name] = frozenset(pooled - compared.get(table.name, set()))
     return result
+
+
+def carried_views(program: Program) -> frozenset[str]:
+    """Return the views whose rows are only handed out: not kept, not told apart by an index, read by no other view."""
+    plans = [view.plan for view in program.views if view.plan is not None]
+    read = {node.view for plan in plans for node in _nodes(plan) if isinstance(node, ViewScan)}
+    read |= recursion.declared(program) | {index.relation for index in program.indexes}
+    return frozenset(
+        view.name
+        for view in program.views
+        if view.name not in read
+        and not view.materialized
+        and view.emit_final is None
+        and all(column.lateness is None for column in view.columns)
+    )
+
+
+def _nodes(plan: Node) -> list[Node]:
+    found: dict[int, Node] = {}
+    left = [plan]
+    while left:
+        node = left.pop()
+        if id(node) not in found:
+            found[id(node)] = node
+            left += children(node)
+    return [*found.values()]
 
 
 def _visit(node: Node, used: set[int], plans: dict[str, Node], compared: dict[str, set[int]]) -> None:
