@@ -120,6 +120,7 @@ class Environments:
         except asyncio.CancelledError:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
+            await process.wait()
             raise
         return process.returncode or 0, output.decode(errors="replace")
 

@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import json
 import os
+import select
+import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -51,6 +53,7 @@ class Keeper:
         self._on_ended = on_ended
         self._on_logged = on_logged
         self._on_gone = on_gone
+        self._started: subprocess.Popen[bytes] | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._listening: asyncio.Task[None] | None = None
         self._opening = asyncio.Lock()
@@ -123,26 +126,30 @@ class Keeper:
     async def _start(self) -> None:
         with contextlib.suppress(FileNotFoundError):
             (self._directory / "launcher.sock").unlink()  # of one that was killed
-        python = getattr(sys, "_base_executable", None) or sys.executable
-        with (self._directory / "launcher.log").open("ab") as log:
-            process = await asyncio.create_subprocess_exec(
-                python, "-I", "-S", str(launcher_program.__file__), str(self._directory),
-                stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=log,
-                env={"PATH": os.defpath, "LANG": "C.UTF-8"}, start_new_session=True,
-            )  # fmt: skip
-        assert process.stdout is not None, "its output is a pipe"
-        try:
-            async with asyncio.timeout(_START_TIMEOUT_S):
-                said = await process.stdout.readline()
-        except TimeoutError:
-            said = b""
+        said = await asyncio.to_thread(self._spawn)
         if said != b"ready\n":
             raise Unavailable("the launcher of steps did not start")
+
+    def _spawn(self) -> bytes:
+        """Start a launcher and return the first line that it says, nothing if it says none in time. Blocks."""
+        python = getattr(sys, "_base_executable", None) or sys.executable
+        with (self._directory / "launcher.log").open("ab") as log:
+            # Not asyncio's own: a transport of the loop kills its process when it goes, and this one is to outlive us.
+            self._started = subprocess.Popen(
+                [python, "-I", "-S", str(launcher_program.__file__), str(self._directory)],
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
+                env={"PATH": os.defpath, "LANG": "C.UTF-8"}, start_new_session=True,
+            )  # fmt: skip
+        assert self._started.stdout is not None, "its output is a pipe"
+        with self._started.stdout as output:
+            return output.readline() if select.select([output], [], [], _START_TIMEOUT_S)[0] else b""
 
     async def _listen(self, reader: asyncio.StreamReader) -> None:
         with contextlib.suppress(OSError):
             while line := await reader.readline():
                 self._hear(json.loads(line))
+        if self._started is not None:
+            self._started.poll()  # so that it leaves no entry in the table of processes
         if self._is_closed:
             return
         self._writer, self.live = None, {}

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from penstock.data.batch import Batch
-from penstock.data.changes import Changes
-from penstock.data.pool import Pool
-from penstock.data.types import SqlType
+if TYPE_CHECKING:
+    # The server's process keeps what was encoded and must not load the engine for it.
+    from penstock.data.batch import Batch
+    from penstock.data.changes import Changes
+    from penstock.data.pool import Pool
+    from penstock.data.types import SqlType
 
 __all__ = [
     "BodiesDecoder",

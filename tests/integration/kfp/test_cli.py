@@ -36,7 +36,7 @@ def test_runs_are_listed_followed_shown_and_retried(tmp_path: Path) -> None:
             assert result.exit_code == 0, result.output
             return result.output
 
-        assert said("logs", "mine", "-f").splitlines() == ["good | fine", "bad | broken"]
+        assert sorted(said("logs", "mine", "-f").splitlines()) == ["bad | broken", "good | fine"]
         assert id[:13] in said("list")
         shown = said("show", id[:13])
         assert re.search(r"mine\s+failed", shown)
