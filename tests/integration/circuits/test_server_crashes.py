@@ -84,6 +84,19 @@ async def test_nats_and_redis_and_the_circuit_between_them_are_killed_in_turn(
     assert kept == wanted, f"seed {seed}"
 
 
+async def stop(pid: int) -> None:
+    """Stop a process, and wait until none of its threads runs any more: the signal alone takes a moment."""
+    os.kill(pid, signal.SIGSTOP)
+    threads = Path(f"/proc/{pid}/task")
+
+    def runs() -> bool:
+        states = (task.joinpath("stat").read_text().rpartition(")")[2].split()[0] for task in threads.iterdir())
+        return threads.exists() and any(state != "T" for state in states)
+
+    while runs():  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+
+
 async def test_a_broker_that_does_not_answer_for_a_while_has_each_message_once(
     engine: WarmEngine, tmp_path: Path
 ) -> None:
@@ -102,7 +115,7 @@ async def test_a_broker_that_does_not_answer_for_a_while_has_each_message_once(
         async with running(engine, program, directory=tmp_path, **EXACTLY) as circuit:
             await put(circuit, (1, 10))
             await until(circuit, lambda found: found["metrics"]["transmitted_records"] == 1)
-            os.kill(pid, signal.SIGSTOP)
+            await stop(pid)
             await put(circuit, (2, 20))
             await until(circuit, lambda found: found["metrics"]["num_transport_errors"] > 0)
             await put(circuit, (3, 30))

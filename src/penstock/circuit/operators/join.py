@@ -14,6 +14,8 @@ from penstock.circuit.operators.arrange import Arrange
 from penstock.circuit.operators.linear import Linear
 from penstock.data.batch import Batch, concat
 from penstock.data.match import match_rows
+from penstock.data.rows import RowLayout
+from penstock.data.zset import consolidate
 
 
 class Join(Operator):
@@ -21,14 +23,16 @@ class Join(Operator):
 
     title = "join"
 
-    def __init__(self, left: Arrange, right: Arrange, then: Linear | None) -> None:
+    def __init__(self, left: Arrange, right: Arrange, then: Linear | None, layout: RowLayout) -> None:
         self._left = left
         self._right = right
         self._then = then
+        self._layout = layout
 
     def step(self, deltas: Sequence[Delta | None]) -> Delta | None:
         left, right = deltas
         parts = []
+        multiplies = False
         if isinstance(left, Keyed) and len(left):
             source, rows, weights = self._right.trace.lookup(left.keys)
             if len(source):
@@ -41,10 +45,14 @@ class Join(Operator):
                 parts.append(Batch(self._left.row_layout.unpack(rows) + columns.columns, columns.weights * weights))
         if isinstance(left, Keyed) and isinstance(right, Keyed):
             i, j = match_rows(left.keys, right.keys)
+            multiplies = len(i) > len(left) + len(right)
             if len(i):
                 a, b = left.batch.take(i), right.batch.take(j)
                 parts.append(Batch(a.columns + b.columns, a.weights * b.weights))
         if not parts:
             return None
-        result = concat(parts)
-        return result if self._then is None else self._then.apply(result)
+        whole = concat(parts)
+        result = whole if self._then is None else self._then.apply(whole)
+        # Rows that came and went in one step are still there, each with each: a chain of joins would square them again
+        # and again.
+        return consolidate(result, self._layout) if multiplies and result is not None else result

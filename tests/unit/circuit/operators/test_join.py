@@ -8,11 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from penstock.circuit.operator import batch_of
 from penstock.circuit.operators.arrange import Arrange
 from penstock.circuit.operators.join import Join
 from penstock.circuit.operators.linear import Linear
 from penstock.circuit.operators.semijoin import SemiJoin
 from penstock.data.pool import Pool
+from penstock.data.rows import RowLayout
 from penstock.data.types import BOOLEAN
 from penstock.sql.plan.expr import Call, ColumnRef
 from tests.unit.circuit.operators.following import (
@@ -21,6 +23,8 @@ from tests.unit.circuit.operators.following import (
     Bag,
     Delta,
     Wiring,
+    bag_of,
+    batch,
     deltas,
     follow,
     ints,
@@ -30,6 +34,7 @@ from tests.unit.circuit.operators.following import (
 
 LEFT = schema(INT, TEXT)
 RIGHT = schema(INT, INT)
+BOTH = RowLayout([f.type for f in (*LEFT, *RIGHT)])
 STEPS = st.lists(st.tuples(deltas(ints, texts), deltas(ints, ints)), min_size=1, max_size=3)
 
 
@@ -57,10 +62,24 @@ def test_a_join_gives_the_pairs_with_equal_keys(sides: list[tuple[list[Delta], l
     def build(pool: Pool) -> Wiring:
         wiring = Wiring([LEFT, RIGHT], (*LEFT, *RIGHT), pool)
         left, right = wiring.arrange(0, [0], drop_null=True), wiring.arrange(1, [0], drop_null=True)
-        wiring.add(Join(left, right, None), 2, 3)
+        wiring.add(Join(left, right, None, BOTH), 2, 3)
         return wiring
 
     follow(build, together(sides), pairs)
+
+
+def test_what_came_and_went_in_one_step_is_not_handed_on_pair_by_pair() -> None:
+    wiring = Wiring([LEFT, RIGHT], (*LEFT, *RIGHT), Pool())
+    left, right = wiring.arrange(0, [0], drop_null=True), wiring.arrange(1, [0], drop_null=True)
+    there_and_back = [1, -1] * 100 + [1]
+    a = left.step([batch([((1, "a"), weight) for weight in there_and_back], LEFT, wiring.circuit.pool)])
+    b = right.step([batch([((1, 2), weight) for weight in there_and_back], RIGHT, wiring.circuit.pool)])
+
+    made = batch_of(Join(left, right, None, BOTH).step([a, b]))
+
+    assert made is not None
+    assert len(made) == 1
+    assert bag_of(made, (*LEFT, *RIGHT), wiring.circuit.pool) == {(1, "a", 1, 2): 1}
 
 
 @given(STEPS)
@@ -73,7 +92,7 @@ def test_a_join_filters_and_projects_its_pairs(sides: list[tuple[list[Delta], li
         wiring = Wiring([LEFT, RIGHT], schema(INT, TEXT), pool)
         left, right = wiring.arrange(0, [0], drop_null=True), wiring.arrange(1, [0], drop_null=True)
         then = Linear(same, [ColumnRef(3, wide[3].type), ColumnRef(1, wide[1].type)], pool)
-        wiring.add(Join(left, right, then), 2, 3)
+        wiring.add(Join(left, right, then, RowLayout([INT, TEXT])), 2, 3)
         return wiring
 
     def naive(left: Bag, right: Bag) -> Bag:
@@ -113,7 +132,7 @@ def test_an_arrangement_is_the_same_for_all_that_share_it() -> None:
     def build(pool: Pool) -> Wiring:
         wiring = Wiring([RIGHT], (*RIGHT, *RIGHT), pool)
         arranged: Arrange = wiring.arrange(0, [0], drop_null=True)
-        wiring.add(Join(arranged, arranged, None), 1, 1)
+        wiring.add(Join(arranged, arranged, None, RowLayout([f.type for f in (*LEFT, *LEFT)])), 1, 1)
         return wiring
 
     steps = [[[((1, 1), 1), ((1, 2), 2)]], [[((1, 1), -1), ((2, 1), 1)]], [[((1, 3), 1), ((1, 2), -1)]]]
