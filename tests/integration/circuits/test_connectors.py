@@ -150,7 +150,9 @@ async def test_a_paused_output_holds_its_changes_back(engine: WarmEngine, tmp_pa
         await feed(circuit, "t", "2\n")
         before = sink.read_text()
         await circuit.connector("v", "o", "start")
-        after = sink.read_text()
+        async with asyncio.timeout(10):
+            while (after := sink.read_text()).count("\n") < 2:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
 
     assert (before, after) == ("", "1,1\n2,1\n")
 
