@@ -179,7 +179,7 @@ def build_states(
             out.append(FloatSumState(call, accumulator, at, among))
         elif accumulator is not None:
             out.append(LinearState(call, accumulator, at, among))
-        elif append_only and call.name in ("MIN", "MAX"):
+        elif call.name in ("MIN", "MAX"):
             out.append(ExtremeState(call, result, among))
         elif FirstState.serves(call):
             out.append(FirstState(call, result, among))

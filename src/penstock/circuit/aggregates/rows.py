@@ -85,16 +85,69 @@ class _Kept(AggregateState):
 
 
 class ExtremeState(_Kept):
-    """MIN and MAX of an input that only grows: the extreme is all there is to know."""
+    """MIN and MAX: a value that comes is compared with the extreme of its group.
+
+    Rows are kept, unless they are only ever added, and those of a group are read again when its extreme leaves: a path
+    in a tree for each row that comes would cost five times as much.
+    """
 
     def __init__(self, call: AggregateCall, result: SqlType, among: Among) -> None:
         super().__init__(call, result, True, among)
         self._sign = 1 if call.name == "MAX" else -1
         self._mode = comparison(self._types[0])
+        # The group is part of the kept row: equal values of two groups are two rows.
+        self._layout = RowLayout([BIGINT, *self._types])
+        self._rows = None if among.append_only else Arrangement(1, self._layout.width)
+        self._again: Words = np.empty(0, np.int64)
 
     def take(self, args: Sequence[Column], rows: Words, weights: Words, groups: Records) -> None:
-        words = np.ascontiguousarray(args[0].words)
-        offer(groups.records, 1 + groups.width + self.kept_at, rows, words, self._sign, self._mode, *self._pool.arrays)
+        early = 0
+        if self._rows is not None:
+            packed = self._layout.pack([Column(rows), *args], len(rows))
+            early = self._rows.update(rows.reshape(-1, 1), packed, weights)
+        # Of a value that is taken away before it is there, no comparison says that it is not there.
+        self._again = np.unique(rows) if early else self._offer(groups, rows, args[0].words, weights)
+
+    def settle(self, groups: Records) -> None:
+        again, self._again = self._again, np.empty(0, np.int64)
+        if len(again) == 0 or self._rows is None:
+            return
+        source, rows, weights = self._rows.lookup(np.ascontiguousarray(again.reshape(-1, 1)))
+        there = np.flatnonzero(weights > 0)
+        at = 1 + groups.width + self.kept_at
+        groups.records[again, at : at + 2] = 0
+        self._offer(groups, again[source[there]], self._layout.unpack(rows[there])[1].words, weights[there])
+
+    def _offer(self, groups: Records, ids: Words, words: Words, weights: Words) -> Words:
+        """Compare values with the extremes of their groups; returns the groups whose extreme may have left."""
+        lost = np.empty(len(ids), np.int64)
+        count = offer(
+            groups.records,
+            1 + groups.width + self.kept_at,
+            ids,
+            np.ascontiguousarray(words),
+            weights,
+            self._sign,
+            self._mode,
+            *self._pool.arrays,
+            lost,
+        )
+        return lost[:count]
+
+    def idle(self, groups: Words, payload: Rows) -> npt.NDArray[np.bool_]:
+        if self._rows is None:
+            return self._untraced(payload)
+        return self._untraced(payload) & (self._rows.keys.find(np.ascontiguousarray(groups.reshape(-1, 1))) < 0)
+
+    def rows(self) -> list[Arrangement]:
+        return [] if self._rows is None else [self._rows]
+
+    def coded(self) -> list[Coded]:
+        kept = [] if self._rows is None else self._rows.coded(RowLayout([BIGINT]), self._layout)
+        return [*self._input.coded(), *kept]
+
+    def parts(self) -> dict[str, Stateful]:
+        return self._input.parts() | ({} if self._rows is None else {"rows": self._rows})
 
 
 class FoldState(_Kept):
@@ -228,7 +281,7 @@ class FirstState(_Kept):
     kept_words = 4
 
     def __init__(self, call: AggregateCall, result: SqlType, among: Among) -> None:
-        super().__init__(call, result, call.ignore_nulls or call.name in ("MIN", "MAX", "ANY_VALUE", "MODE"), among)
+        super().__init__(call, result, call.ignore_nulls or call.name in ("ANY_VALUE", "MODE"), among)
         self._layout = RowLayout([BIGINT, *self._types])
         self._by_weight = call.name == "MODE"
         keys = [
@@ -303,7 +356,7 @@ class FirstState(_Kept):
         return {**self._input.parts(), "rows": self._rows}
 
 
-FIRSTS = ("MIN", "MAX", "ARG_MIN", "ARG_MAX", "ANY_VALUE", "FIRST_VALUE", "LAST_VALUE", "MODE")
+FIRSTS = ("ARG_MIN", "ARG_MAX", "ANY_VALUE", "FIRST_VALUE", "LAST_VALUE", "MODE")
 """Aggregates that are the first argument in the first row of some order."""
 
 
@@ -313,8 +366,6 @@ def _order(call: AggregateCall) -> list[SortSpec]:
     ARG_MIN, ARG_MAX: among rows with the same second argument the least or greatest first one; a row without a second
     argument counts only where no row has one.
     """
-    if call.name in ("MIN", "MAX"):
-        return [(0, call.name == "MAX", False)]
     if call.name in ("ARG_MIN", "ARG_MAX"):
         descending = call.name == "ARG_MAX"
         return [(1, descending, False), (0, descending, not descending)]
