@@ -128,6 +128,24 @@ async def test_a_full_queue_holds_the_circuit_back_but_no_checkpoint(engine: War
     assert before == 2
 
 
+async def test_a_full_queue_holds_no_stop_back_and_is_kept(engine: WarmEngine, tmp_path: Path) -> None:
+    program = TABLE + view(to_file(tmp_path / "out", paused=True, max_queued_records=2))
+    (state := tmp_path / "state").mkdir()
+    async with running(engine, program, directory=state) as circuit:
+        await put(circuit, (1, 10), (2, 20))
+        await until(circuit, lambda found: found["metrics"]["queued_records"] == 2)
+        await put(circuit, (3, 30))
+        await put(circuit, (4, 40))
+        async with asyncio.timeout(20):
+            await circuit.suspend()
+    async with running(engine, program, directory=state) as circuit:
+        again = (await circuit.stats())["global"]["total_processed_records"]
+        await circuit.connector("v", "c", "start")
+        await until(circuit, lambda found: found["metrics"]["transmitted_records"] == 4)
+
+    assert again == 4
+
+
 async def test_a_buffer_joins_the_changes_of_several_steps(engine: WarmEngine, tmp_path: Path) -> None:
     path = tmp_path / "out"
     program = TABLE + view(to_file(path, enable_output_buffer=True, max_output_buffer_time_millis=400))

@@ -19,7 +19,7 @@ from penstock.data.pool import Lease
 from penstock.ports.format import ParseError
 from penstock.services.circuits.troubles import trouble
 
-MAX_QUEUED_RECORDS = 500_000
+MAX_QUEUED_RECORDS = 1_000_000
 MAX_STEP_RECORDS = 50_000
 """A step takes at most this many records of each table, unless one batch alone has more."""
 

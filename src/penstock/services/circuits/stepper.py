@@ -86,6 +86,7 @@ class Stepper:
         self.restarted: Restart | None = None
         self.keeper: Keeper | None = None
         self.running = False
+        self.waits_for_followers = True
         self.transaction: Transaction | None = None
         self.initiated_steps = 0
         self.published_steps = 0
@@ -149,6 +150,12 @@ class Stepper:
             self._intake.work.notify_all()
             self._intake.room.notify_all()
             self._intake.on_room()
+
+    def hurry(self, hurried: bool) -> None:
+        """Wait for no full queue, so that what is queued is taken in before a stop; or wait again."""
+        with self._intake.lock:
+            self.waits_for_followers = not hurried
+            self._intake.room.notify_all()
 
     def wake(self) -> None:
         """Look again at what is to be done."""
@@ -353,11 +360,11 @@ class Stepper:
         if not followers:
             return
         self.stalled_since = time.monotonic()
-        while any(follower.full for follower in followers):
+        while self.waits_for_followers and any(follower.full for follower in followers):
             self._run_jobs()
             self._run_quiet_jobs()  # what cannot be delivered must not keep a checkpoint from being made of it
             with self._intake.lock:
-                if not self._jobs and any(follower.full for follower in followers):
+                if self.waits_for_followers and not self._jobs and any(follower.full for follower in followers):
                     self._intake.room.wait(0.1)
         self.stall_s += time.monotonic() - self.stalled_since
         self.stalled_since = None

@@ -152,6 +152,8 @@ class Keeping:
         if self._stepper.transaction is not None:
             raise RemoteError("TransactionInProgress", "a transaction is in progress; commit it, then stop the circuit")
         self._connectors.halt()
+        # An output that takes nothing would hold the last steps back for ever: its queue is kept with the checkpoint.
+        self._stepper.hurry(True)
         await asyncio.to_thread(self._intake.drain, lambda: self._stepper.running)
         was_running = self._stepper.running
         self._stepper.set_running(False)
@@ -160,6 +162,7 @@ class Keeping:
             return await self.checkpoint()
         except RemoteError:
             self._connectors.go_on()
+            self._stepper.hurry(False)
             self._stepper.set_running(was_running)
             raise
 
