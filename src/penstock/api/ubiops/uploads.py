@@ -1,18 +1,16 @@
 """Files that come in forms: `multipart/form-data`, as it comes, through a file without a name.
 
-A package can be longer than what a server should hold in memory. Source: RFC 7578, RFC 2046 §5.1.
+A package can be longer than what a server should hold in memory.
 """
 
 import mmap
-import re
 import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from email.message import Message
 from typing import IO, Final
-from urllib.parse import unquote
 
 from penstock.api.shared.errors import TooLarge
+from penstock.api.shared.forms import boundary_of, disposition
 from penstock.kernel.errors import Invalid
 from penstock.services.services import Services
 
@@ -20,7 +18,6 @@ __all__ = ["Form", "Upload", "receive", "store"]
 
 _CHUNK: Final = 1 << 20
 _IN_MEMORY: Final = 1 << 20
-_EXTENDED = re.compile(r"filename\*=([^'\s;]*)'[^']*'([^;\s]+)", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -59,12 +56,12 @@ async def receive(content_type: str, chunks: AsyncIterator[bytes], limit_bytes: 
             body.write(chunk)
         if not size:
             return Form({}, {})
-        boundary = _boundary(content_type)
+        delimiter = b"--" + boundary_of(content_type)
         if size <= _IN_MEMORY:
             body.seek(0)
-            return _parse(body.read(), boundary)
+            return _parse(body.read(), delimiter)
         with mmap.mmap(body.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-            return _parse(mapped, boundary)
+            return _parse(mapped, delimiter)
 
 
 async def store(services: Services, upload: Upload) -> str:
@@ -78,15 +75,6 @@ async def store(services: Services, upload: Upload) -> str:
     blob = await services.blobs.put(chunks())
     upload.content.seek(0)
     return blob.sha256
-
-
-def _boundary(content_type: str) -> bytes:
-    header = Message()
-    header["content-type"] = content_type
-    boundary = header.get_param("boundary")
-    if header.get_content_type() != "multipart/form-data" or not isinstance(boundary, str) or not boundary:
-        raise Invalid(f"The content type is {content_type!r}; it must be multipart/form-data with a boundary")
-    return b"--" + boundary.encode("latin-1")
 
 
 def _parse(body: bytes | mmap.mmap, delimiter: bytes) -> Form:
@@ -108,7 +96,7 @@ def _parse(body: bytes | mmap.mmap, delimiter: bytes) -> Form:
 
 
 def _part(form: Form, body: bytes | mmap.mmap, head: bytes, start: int, end: int) -> None:
-    name, file_name = _disposition(head.decode("utf-8", "replace"))
+    name, file_name = disposition(head)
     if file_name is None:
         form.fields[name] = bytes(body[start:end]).decode("utf-8", "replace")
         return
@@ -117,18 +105,3 @@ def _part(form: Form, body: bytes | mmap.mmap, head: bytes, start: int, end: int
         content.write(body[position : min(end, position + _CHUNK)])
     content.seek(0)
     form.files[name] = Upload(file_name, content, end - start)
-
-
-def _disposition(head: str) -> tuple[str, str | None]:
-    for line in head.split("\r\n"):
-        label, _, value = line.partition(":")
-        if label.strip().lower() != "content-disposition":
-            continue
-        part = Message()
-        part["content-disposition"] = value.strip()
-        name = part.get_param("name", header="content-disposition")
-        file_name = part.get_param("filename", header="content-disposition")
-        if extended := _EXTENDED.search(value):
-            file_name = unquote(extended[2], encoding=extended[1] or "utf-8", errors="replace")
-        return str(name or ""), file_name if isinstance(file_name, str) else None
-    return "", None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
@@ -69,8 +70,8 @@ class JsonFormat:
         return JsonEncoder(relation, pool, options, is_array=flag(options, "array"))
 
 
-class _RecordDecoder:
-    """Each document is an update; each stands alone."""
+class _Decoder(ABC):
+    """Documents to updates; events are counted over the whole body."""
 
     def __init__(self, documents: DocumentReader, opener: Opener, rows: RowReader, keyed: bool) -> None:
         self._documents = documents
@@ -86,6 +87,13 @@ class _RecordDecoder:
     def finish(self) -> Parsed:
         """Take the end of the body."""
         return self._take(self._documents.finish())
+
+    @abstractmethod
+    def _take(self, documents: Documents) -> Parsed: ...
+
+
+class _RecordDecoder(_Decoder):
+    """Each document is an update; each stands alone."""
 
     def _take(self, documents: Documents) -> Parsed:
         operations = Operations()
@@ -103,23 +111,8 @@ class _RecordDecoder:
         return parsed
 
 
-class _ArrayDecoder:
+class _ArrayDecoder(_Decoder):
     """Each document is an array of updates that stand or fall together."""
-
-    def __init__(self, documents: DocumentReader, opener: Opener, rows: RowReader, keyed: bool) -> None:
-        self._documents = documents
-        self._open = opener
-        self._rows = rows
-        self._keyed = keyed
-        self._events = 0
-
-    def feed(self, data: bytes) -> Parsed:
-        """Take the next piece."""
-        return self._take(self._documents.feed(data))
-
-    def finish(self) -> Parsed:
-        """Take the end of the body."""
-        return self._take(self._documents.finish())
 
     def _take(self, documents: Documents) -> Parsed:
         parsed = Parsed()
