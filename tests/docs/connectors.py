@@ -48,9 +48,9 @@ ATTRIBUTES = """\
 | attribute | for | meaning |
 | --- | --- | --- |
 | `name` | both | for the API; `unnamed-N` if not given |
-| `paused` | both | whether it begins paused |
+| `paused` | both | whether it begins paused: an input gives nothing, an output drops what comes |
 | `labels`, `start_after` | inputs | an input begins when no unfinished one carries any of the labels it starts after |
-| `max_queued_records` | both | so many records wait at most; 500,000 |
+| `max_queued_records` | both | so many records wait at most; 1,000,000 |
 | `max_queued_bytes` | inputs | so many bytes wait at most; 1,000 for each record |
 | `max_batch_size` | inputs | a step takes at most so many records of it |
 | `index` | outputs | a `CREATE INDEX` on the view: changes are written as one operation for each key |

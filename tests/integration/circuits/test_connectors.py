@@ -138,7 +138,7 @@ async def test_from_file_to_file(engine: WarmEngine, tmp_path: Path) -> None:
     assert lines == [{"insert": {"a": a, "b": b}} for a, b in ((1, "a"), (2, "b"), (3, "d"), (4, "e"))]
 
 
-async def test_a_paused_output_holds_its_changes_back(engine: WarmEngine, tmp_path: Path) -> None:
+async def test_a_paused_output_drops_what_comes(engine: WarmEngine, tmp_path: Path) -> None:
     sink = tmp_path / "out.csv"
     file = {"name": "file_output", "config": {"path": str(sink)}}
     program = table("t", "a INT") + view(
@@ -147,14 +147,11 @@ async def test_a_paused_output_holds_its_changes_back(engine: WarmEngine, tmp_pa
     async with running(engine, program) as circuit:
         await circuit.connector("v", "o", "pause")
         await feed(circuit, "t", "1\n")
-        await feed(circuit, "t", "2\n")
-        before = sink.read_text()
         await circuit.connector("v", "o", "start")
-        async with asyncio.timeout(10):
-            while (after := sink.read_text()).count("\n") < 2:  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
+        await feed(circuit, "t", "2\n")
+        written = sink.read_text()
 
-    assert (before, after) == ("", "1,1\n2,1\n")
+    assert written == "2,1\n"
 
 
 async def test_nothing_in_and_nothing_out_is_complete(engine: WarmEngine) -> None:

@@ -31,6 +31,11 @@ def to_file(path: Path, **attributes: Any) -> dict[str, Any]:
     return {"transport": transport, "format": {"name": "json", "config": options}, **attributes}
 
 
+def to_redis(port: int, **attributes: Any) -> dict[str, Any]:
+    transport = {"name": "redis_output", "config": {"connection_string": f"redis://127.0.0.1:{port}/0"}}
+    return {"transport": transport, "format": {"name": "json", "config": {"key_fields": ["id"]}}, **attributes}
+
+
 async def put(circuit: RemoteCircuit, *rows: tuple[int, int]) -> None:
     """Push rows without waiting for their delivery."""
 
@@ -60,9 +65,7 @@ async def test_what_a_dead_server_does_not_take_it_has_when_it_is_back(engine: W
     import redis
 
     with redis_server(tmp_path) as server:
-        address = f"redis://127.0.0.1:{server.port}/0"
-        transport = {"name": "redis_output", "config": {"connection_string": address}}
-        sink = {"transport": transport, "format": {"name": "json", "config": {"key_fields": ["id"]}}}
+        sink = to_redis(server.port)
         async with running(engine, TABLE + view(sink)) as circuit:
             await feed(circuit, "t", "1,10\n")
             server.kill()
@@ -75,7 +78,7 @@ async def test_what_a_dead_server_does_not_take_it_has_when_it_is_back(engine: W
             server.start()
             healthy = await until(circuit, lambda found: found["metrics"]["queued_batches"] == 0)
             done = (await circuit.stats())["global"]
-        client = redis.Redis.from_url(address)
+        client = redis.Redis(port=server.port)
         kept = {key: json.loads(client.get(key)) for key in client.scan_iter()}
 
     assert failing["health"]["status"] == "Unhealthy"
@@ -91,9 +94,7 @@ async def test_what_was_not_delivered_before_a_crash_is_delivered_after_it(engin
 
     (state := tmp_path / "state").mkdir()
     with redis_server(tmp_path) as server:
-        address = f"redis://127.0.0.1:{server.port}/0"
-        transport = {"name": "redis_output", "config": {"connection_string": address}}
-        sink = {"transport": transport, "format": {"name": "json", "config": {"key_fields": ["id"]}}}
+        sink = to_redis(server.port)
         async with running(engine, TABLE + view(sink), directory=state, **EXACTLY) as circuit:
             await feed(circuit, "t", "1,10\n")
             server.kill()
@@ -106,42 +107,46 @@ async def test_what_was_not_delivered_before_a_crash_is_delivered_after_it(engin
         server.start()
         async with running(engine, TABLE + view(sink), directory=state, **EXACTLY) as circuit:
             await until(circuit, lambda found: found["metrics"]["queued_batches"] == 0)
-        keys = sorted(redis.Redis.from_url(address).scan_iter())
+        keys = sorted(redis.Redis(port=server.port).scan_iter())
 
     assert keys == [b"1", b"2", b"3"]
 
 
 async def test_a_full_queue_holds_the_circuit_back_but_no_checkpoint(engine: WarmEngine, tmp_path: Path) -> None:
-    program = TABLE + view(to_file(tmp_path / "out", paused=True, max_queued_records=2))
     (state := tmp_path / "state").mkdir()
-    async with running(engine, program, directory=state) as circuit:
-        await put(circuit, (1, 10), (2, 20))
-        await until(circuit, lambda found: found["metrics"]["queued_records"] == 2)
-        await put(circuit, (3, 30))
-        await asyncio.sleep(0.2)
-        before = (await circuit.stats())["global"]["total_processed_records"]
-        async with asyncio.timeout(10):
-            await circuit.checkpoint()
-        await circuit.connector("v", "c", "start")
-        await until(circuit, lambda found: found["metrics"]["transmitted_records"] == 3)
+    with redis_server(tmp_path) as server:
+        program = TABLE + view(to_redis(server.port, max_queued_records=2))
+        async with running(engine, program, directory=state) as circuit:
+            server.kill()
+            await put(circuit, (1, 10), (2, 20))
+            await until(circuit, lambda found: found["metrics"]["queued_records"] == 2)
+            await put(circuit, (3, 30))
+            await asyncio.sleep(0.2)
+            before = (await circuit.stats())["global"]["total_processed_records"]
+            async with asyncio.timeout(10):
+                await circuit.checkpoint()
+            server.start()
+            await until(circuit, lambda found: found["metrics"]["transmitted_records"] == 3)
 
     assert before == 2
 
 
 async def test_a_full_queue_holds_no_stop_back_and_is_kept(engine: WarmEngine, tmp_path: Path) -> None:
-    program = TABLE + view(to_file(tmp_path / "out", paused=True, max_queued_records=2))
     (state := tmp_path / "state").mkdir()
-    async with running(engine, program, directory=state) as circuit:
-        await put(circuit, (1, 10), (2, 20))
-        await until(circuit, lambda found: found["metrics"]["queued_records"] == 2)
-        await put(circuit, (3, 30))
-        await put(circuit, (4, 40))
-        async with asyncio.timeout(20):
-            await circuit.suspend()
-    async with running(engine, program, directory=state) as circuit:
-        again = (await circuit.stats())["global"]["total_processed_records"]
-        await circuit.connector("v", "c", "start")
-        await until(circuit, lambda found: found["metrics"]["transmitted_records"] == 4)
+    with redis_server(tmp_path) as server:
+        program = TABLE + view(to_redis(server.port, max_queued_records=2))
+        async with running(engine, program, directory=state) as circuit:
+            server.kill()
+            await put(circuit, (1, 10), (2, 20))
+            await until(circuit, lambda found: found["metrics"]["queued_records"] == 2)
+            await put(circuit, (3, 30))
+            await put(circuit, (4, 40))
+            async with asyncio.timeout(30):
+                await circuit.suspend()
+        server.start()
+        async with running(engine, program, directory=state) as circuit:
+            again = (await circuit.stats())["global"]["total_processed_records"]
+            await until(circuit, lambda found: found["metrics"]["transmitted_records"] == 4)
 
     assert again == 4
 

@@ -162,11 +162,11 @@ class Outlet:
     # ---- on the stepping thread
 
     def take(self, step: int, batch: Batch | None) -> None:
-        """Take a step's changes, None for none; once."""
+        """Take a step's changes, None for none; once. While it is paused they are gone for good, as clients expect."""
         if step <= self.taken:
             return
         self.taken = step
-        if batch is None or not len(batch):
+        if batch is None or not len(batch) or self.endpoint.paused:
             return
         if self._encoder is None:
             self.endpoint.transmitted_records += len(batch)
@@ -240,7 +240,7 @@ class Outlet:
             )
 
     def set_paused(self, paused: bool) -> None:
-        """Deliver nothing, or go on."""
+        """Deliver nothing and take nothing, or go on with what was queued before and what comes from now on."""
         with self._changed:
             self.endpoint.paused = paused
             self._wake()

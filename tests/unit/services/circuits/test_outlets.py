@@ -127,21 +127,37 @@ def test_secrets_are_not_in_what_is_said_of_a_failure() -> None:
 
 
 def test_a_restored_output_delivers_what_it_had_not_and_takes_no_step_twice() -> None:
-    kind = ResumingKind()
-    before = outlet(kind)
-    before.set_paused(True)
+    before = outlet(ResumingKind(failing=1_000_000))
     before.take(1, rows(1))
     before.take(2, rows(2))
     state = before.state(with_queue=True)
+    kind = ResumingKind()
     after = outlet(kind, state=state)
     after.take(2, rows(2))
     after.take(3, rows(3))
-    after.set_paused(False)
     while after.done < 3:
         after.wait_idle(0.01)
 
     assert (state.step, state.taken) == (0, 2)
     assert kind.taken == [b"1 ", b"2 ", b"3 "]
+
+
+def test_what_comes_while_it_is_paused_is_dropped_and_what_waited_is_not() -> None:
+    kind = PlainKind(failing=1_000_000)
+    made = outlet(kind)
+    made.take(1, rows(1))
+    made.set_paused(True)
+    made.take(2, rows(2))
+    state = made.state(with_queue=True)
+    kind.failing = 0
+    made.set_paused(False)
+    made.take(3, rows(3))
+    while made.done < 3:
+        made.wait_idle(0.01)
+
+    assert (state.paused, state.taken, len(state.queue)) == (True, 2, 1)
+    assert kind.taken[-2:] == [b"1 ", b"3 "]
+    assert b"2 " not in kind.taken
 
 
 def test_changes_that_cancel_in_a_buffer_are_never_seen() -> None:
