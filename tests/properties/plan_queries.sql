@@ -232,3 +232,8 @@ SELECT id FROM t WHERE NOT a < ALL (SELECT w FROM u)
 SELECT id FROM t WHERE a = ALL (SELECT x FROM s WHERE s.id = t.id)
 SELECT id, count(*) FROM t GROUP BY id HAVING count(*) >= ALL (SELECT w FROM u)
 SELECT t.id, u.w, s.y FROM t, u, s WHERE t.id = s.id AND s.x = u.k AND t.a + u.w > 1
+select t.id, t.a from t join (select b, max(a) m from t group by b) p on t.b = p.b and t.a >= p.m
+select g.* from (select a, b, count(*) n from t group by a, b) g join (select b, max(n) m from (select a, b, count(*) n from t group by a, b) h group by b) p on g.b = p.b and g.n >= p.m
+select id, x from s where x = (select min(x) from s)
+select id, x from s s1 where x = (select max(x) from s s2 where s2.z = s1.z)
+select id from s where (z, x) in (select z, max(x) from s group by z)

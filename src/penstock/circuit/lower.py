@@ -14,6 +14,7 @@ from penstock.circuit.operator import Operator
 from penstock.circuit.operators.aggregate import Aggregate
 from penstock.circuit.operators.arrange import Arrange
 from penstock.circuit.operators.asof import AsofJoin
+from penstock.circuit.operators.best import Best
 from penstock.circuit.operators.distinct import Distinct
 from penstock.circuit.operators.final import FinalRows, Held, LateRows
 from penstock.circuit.operators.fixpoint import Fixpoint, VariableRows
@@ -21,6 +22,7 @@ from penstock.circuit.operators.hop import Hop
 from penstock.circuit.operators.join import Join
 from penstock.circuit.operators.leaders import Leaders
 from penstock.circuit.operators.linear import Linear
+from penstock.circuit.operators.listed import ListedRows
 from penstock.circuit.operators.panes import Panes
 from penstock.circuit.operators.semijoin import SemiJoin
 from penstock.circuit.operators.setops import SetOperation
@@ -351,12 +353,48 @@ class Lowering:
         operator: Operator
         if append_only and Leaders.serves(node):
             operator = Leaders(node, self._pool)
+        elif Best.serves(node):
+            operator = Best(node, append_only, None if append_only else self._listed(node), self._pool)
         elif not append_only and Standings.serves(node):
             operator = Standings(node, self._pool)
         else:
             operator = TopK(node, append_only, self._pool)
         at = self._add(node.schema, operator, self.node(node.input))
         return self._forgets(at, self._key_lines(node.partition, node.input))
+
+    def _listed(self, node: nodes.TopK) -> ListedRows | None:
+        """Have the aggregation that a top-k is over list its groups by the partition, if that can be."""
+        then: list[nodes.Project | nodes.Filter] = []
+        below = node.input
+        partition = list(node.partition)
+        while isinstance(below, nodes.Project | nodes.Filter | nodes.ViewScan) and self._without_clock(below) is below:
+            if isinstance(below, nodes.ViewScan):
+                view = self._views.get(below.view)
+                if view is None or view.name in self._ahead or any(c.lateness is not None for c in view.columns):
+                    return None
+                below = self._view_plan(below)
+                continue
+            if isinstance(below, nodes.Project):
+                if not all(isinstance(e, ColumnRef) for e in partition):
+                    return None
+                partition = [below.exprs[e.index] for e in partition if isinstance(e, ColumnRef)]
+            then.append(below)
+            below = below.input
+        if not isinstance(below, nodes.Aggregate) or self._without_clock(below) is not below:
+            return None
+        positions = [e.index for e in partition if isinstance(e, ColumnRef) and e.index < len(below.keys)]
+        aggregate = self.circuit.operators[self.node(below)].operator
+        # Groups that are forgotten must be of parts that are forgotten.
+        forgotten = next(iter(self._key_lines(below.keys, below.input)), None)
+        if (
+            not isinstance(aggregate, Aggregate)
+            or not below.keys
+            or len(positions) < len(partition)
+            or (forgotten is not None and forgotten not in positions)
+        ):
+            return None
+        layout = RowLayout([e.type for e in node.partition])
+        return ListedRows(aggregate, positions, layout, then[::-1], self._pool)
 
     def _aggregate(self, node: nodes.Aggregate) -> int:
         operator = Aggregate(

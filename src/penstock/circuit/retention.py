@@ -84,8 +84,15 @@ class TreeOf:
         remove_tree_rows(groups, ids, self.root_at, self.rows, self.left_at)
 
 
+class Links(Protocol):
+    """Lists that run through records."""
+
+    def unlink(self, ids: Words) -> None:
+        """Take records out of their lists."""
+
+
 class ForgetGroups:
-    """Groups of an aggregation that lie below go with the rows that their calls keep.
+    """Groups of an aggregation that lie below go with the rows that their calls keep, and out of their lists.
 
     The values that DISTINCT has seen are not found by their group: they are looked through first, then the groups.
     """
@@ -97,12 +104,14 @@ class ForgetGroups:
         seen: Sequence[Records],
         rows: Sequence[Arrangement],
         trees: Sequence[TreeOf],
+        lists: Sequence[Links] = (),
     ) -> None:
         self._groups = groups
         self._place = place
         self._seen = tuple(seen)
         self._rows = tuple(rows)
         self._trees = tuple(trees)
+        self._lists = lists
         self._search = Search(groups, place)
         self._phase = 0
         self._at = 0
@@ -122,6 +131,8 @@ class ForgetGroups:
                 remove_keys(rows, ids[ids >= 0])
             for tree in self._trees:
                 tree.clear(self._groups, found)
+            for links in self._lists:
+                links.unlink(found)
             remove_records(self._groups, found)
         if ended:
             self._phase = 0

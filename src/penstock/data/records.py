@@ -257,6 +257,16 @@ class Records:
         self.meta: Words = np.array([0, _FIRST_BUCKETS, _FIRST_BUCKETS - 1, 0, 0], np.int64)
         holders.add(self)
 
+    def extend(self, words: int) -> int:
+        """Add words to the payload and return the place of the first; only before there are records."""
+        assert not self.meta[COUNT], "records have been made already"
+        first = self.payload
+        self.payload += words
+        self.stride += words
+        self._records = Reserve(self._capacity * self.stride)
+        self.records = self._records.array.reshape(self._capacity, self.stride)
+        return first
+
     def ranges(self) -> Iterator[tuple[Reserve, int]]:
         """See `memory.Holder`. Every change goes through the directory: it stays in memory."""
         yield self._records, int(self.meta[COUNT]) * self.stride * 8

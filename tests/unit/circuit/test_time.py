@@ -103,6 +103,11 @@ CREATE VIEW hopped AS SELECT window_end, AVG(k) AS a
 CREATE VIEW paired AS SELECT t.ts, t.k, u.k AS other FROM t JOIN u ON t.ts = u.ts;
 CREATE VIEW alone AS SELECT t.ts, t.k FROM t WHERE NOT EXISTS (SELECT 1 FROM u WHERE u.ts = t.ts AND u.k = t.k);
 CREATE VIEW outer_pairs AS SELECT t.ts, t.k, u.k AS other FROM t LEFT JOIN u ON t.ts = u.ts AND t.k = u.k;
+CREATE VIEW most_counted AS SELECT c.window_start, c.k, c.n FROM counted AS c JOIN
+  (SELECT window_start, MAX(n) AS most FROM counted GROUP BY window_start) AS p
+  ON c.window_start = p.window_start AND c.n = p.most;
+CREATE VIEW latest AS SELECT k, window_start FROM (SELECT k, window_start, RANK() OVER
+  (PARTITION BY k ORDER BY n) AS nth FROM counted) AS r WHERE nth = 1;
 CREATE VIEW different AS SELECT DISTINCT TIMESTAMP_TRUNC(ts, MINUTE) AS m, k FROM t;
 CREATE VIEW unlike AS SELECT ts, k FROM t EXCEPT SELECT ts, k FROM u;
 CREATE VIEW best AS SELECT m, k FROM (SELECT TIMESTAMP_TRUNC(ts, MINUTE) AS m, k, ROW_NUMBER() OVER

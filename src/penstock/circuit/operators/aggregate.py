@@ -2,7 +2,7 @@
 
 For the groups that a delta touches: the output row before is taken back, the row after is added, if they differ.
 State: the groups' records (key, row count, stamp, words of the aggregates), for DISTINCT the weights of each value, for
-aggregates that may have to read their group again its rows by group.
+aggregates that may have to read their group again its rows by group; for readers of whole parts of the groups, lists.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from penstock.circuit.aggregates.calls import build_states
+from penstock.circuit.aggregates.listing import WORDS, Listing
 from penstock.circuit.aggregates.state import AggregateState
 from penstock.circuit.operator import Delta, Operator, State, Stateful, batch_of
 from penstock.circuit.retention import ForgetGroups, Forgetter
@@ -97,7 +98,21 @@ class Aggregate(Operator):
         self._linear_words = linear_words
         self._groups = Records(self._key_layout.width, at)
         self._payload_at = 1 + self._groups.width
+        self._listings: list[Listing] = []
+        self._listed_by: list[tuple[tuple[int, ...], RowLayout]] = []
         self._steps = 0
+
+    def list_by(self, positions: Sequence[int], layout: RowLayout) -> Listing:
+        """Have what is shown listed by some keys, packed by a layout; asked for before the first step."""
+        listing = Listing(self._groups, self._groups.extend(WORDS), layout)
+        self._listings.append(listing)
+        self._listed_by.append((tuple(positions), layout))
+        return listing
+
+    def shown(self, ids: Words) -> Batch:
+        """Return the rows of groups as they are now, by the numbers of their records."""
+        rows = self._rows(self._groups.keys(ids), self._groups.payloads(ids))
+        return Batch(self._layout.unpack(rows), np.ones(len(ids), np.int64))
 
     def step(self, deltas: Sequence[Delta | None]) -> Delta | None:
         batch = batch_of(deltas[0])
@@ -157,6 +172,11 @@ class Aggregate(Operator):
         gone = np.flatnonzero(shown & ~same)
         come = np.flatnonzero(live & ~same)
         self._groups.records[touched, self._payload_at + _SHOWN] = live
+        for listing, (positions, layout) in zip(self._listings, self._listed_by, strict=True):
+            listing.unlink(touched[shown & ~live])
+            fresh = np.flatnonzero(live & ~shown)
+            columns = self._key_layout.unpack(keys[fresh])
+            listing.link(touched[fresh], layout.pack([columns[i] for i in positions], len(fresh)))
         if not self._global:
             dead = np.flatnonzero((after[:, _ROWS] == 0) & ~live)
             for call in self._calls:
@@ -178,17 +198,20 @@ class Aggregate(Operator):
         seen = [records for call in self._calls for records in call.seen()]
         rows = [rows for call in self._calls for rows in call.rows()]
         trees = [tree for call in self._calls for tree in call.trees(self._groups)]
-        return [ForgetGroups(self._groups, place_in(self._key_layout, column, 1), seen, rows, trees)]
+        return [ForgetGroups(self._groups, place_in(self._key_layout, column, 1), seen, rows, trees, self._listings)]
 
     def coded(self) -> list[Coded]:
         words = [
             *self._key_layout.pooled,
             *(self._groups.width + at for call in self._calls for at in call.words_coded()),
         ]
-        return [*coded(self._groups, [1 + i for i in words]), *(c for call in self._calls for c in call.coded())]
+        listed = (c for listing in self._listings for c in listing.coded())
+        calls = (c for call in self._calls for c in call.coded())
+        return [*coded(self._groups, [1 + i for i in words]), *listed, *calls]
 
     def parts(self) -> dict[str, Stateful]:
         parts: dict[str, Stateful] = {"groups": self._groups}
+        parts.update({f"listing{i}": listing.lists for i, listing in enumerate(self._listings)})
         for i, call in enumerate(self._calls):
             parts.update({f"call{i}.{name}": part for name, part in call.parts().items()})
         return parts

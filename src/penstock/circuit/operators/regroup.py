@@ -67,8 +67,8 @@ class Regroup(Operator):
         source, rows, weights = self._rows.lookup(touched)
         old = Batch([Column(source), *self._row_layout.unpack(rows)], weights)
         new = consolidate(concat([old, Batch([Column(group), *batch.columns], batch.weights)]), self._group_layout)
-        before, _ = self.evaluate(_positive(old))
-        after, kept = self.evaluate(_positive(new))
+        before, _ = self.evaluate(positive(old))
+        after, kept = self.evaluate(positive(new))
         if self._prunes:
             change = consolidate(concat([_positive_batch(new).take(kept), old.negated()]), self._group_layout)
             packed = self._row_layout.pack(change.columns[1:], len(change))
@@ -92,6 +92,7 @@ def _positive_batch(batch: Batch) -> Batch:
     return batch if (batch.weights > 0).all() else batch.take(np.flatnonzero(batch.weights > 0))
 
 
-def _positive(batch: Batch) -> Groups:
+def positive(batch: Batch) -> Groups:
+    """Return the rows that are there, of a batch whose first column says which group each is of."""
     kept = _positive_batch(batch)
     return Groups(kept.columns[0].words, kept.columns[1:], kept.weights)

@@ -19,6 +19,7 @@ from penstock.sql.rules.merge_projects import merge_projects
 from penstock.sql.rules.order_joins import order_joins
 from penstock.sql.rules.prune_columns import prune_columns
 from penstock.sql.rules.push_filters import push_filters
+from penstock.sql.rules.rank_extremes import rank_extremes
 from penstock.sql.rules.reduce_outer_joins import reduce_outer_joins
 from penstock.sql.rules.remove_trivial import remove_trivial
 from penstock.sql.rules.share_plans import share_plans
@@ -40,6 +41,7 @@ RULES: tuple[Rule, ...] = (
     merge_projects,
     remove_trivial,
     share_plans,
+    rank_extremes,
 )
 
 
