@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from penstock.data import decimal128
 from penstock.data.arrow_reading import from_arrow
 from penstock.data.arrow_types import UnsupportedInArrow, arrow_field, arrow_schema, arrow_type
 from penstock.data.batch import Batch, Column, Mask, Words
@@ -75,8 +76,8 @@ def column_to_arrow(column: Column, type: SqlType, pool: Pool) -> Any:
     if kind is Kind.UUID:
         return _uuids(words, nulls, pool, target)
     if kind is Kind.DECIMAL:
-        halves = _wide_decimals(words, nulls, pool) if type.pooled else np.stack((words, words >> 63), axis=1)
-        return _fixed(target, halves, nulls, len(words))
+        high, low = decimal128.decode_halves(words, pool) if type.wide else (words >> 63, words.view(np.uint64))
+        return _fixed(target, np.stack((low.view(np.int64), high), axis=1), nulls, len(words))
     if type.pooled:
         return _nested(words, nulls, pool, type, target)
     return _fixed(target, _words_as(words, type, target), nulls, len(words))
@@ -112,17 +113,6 @@ def _variable(target: Any, data: npt.NDArray[np.uint8], offsets: Words, nulls: M
         )
     buffers = [_validity(nulls), pa.py_buffer(offsets.astype(np.int32)), pa.py_buffer(data)]
     return pa.Array.from_buffers(target, len(offsets) - 1, buffers)
-
-
-def _wide_decimals(words: Words, nulls: Mask | None, pool: Pool) -> npt.NDArray[np.int64]:
-    """Pooled big-endian sign-flipped bytes as pairs of little-endian halves."""
-    result = np.zeros((len(words), 16), np.uint8)
-    present = slice(None) if nulls is None else ~nulls
-    data, _ = pool.gather(words[present])
-    big = data.reshape(-1, 16)
-    result[present] = big[:, ::-1]
-    result[present, 15] ^= 0x80
-    return result.view(np.int64)
 
 
 def _uuids(words: Words, nulls: Mask | None, pool: Pool, target: Any) -> Any:

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from penstock.data import decimal128
 from penstock.data.arrow_types import arrow_type
 from penstock.data.batch import Batch, Column, Mask, Words
 from penstock.data.jsontext import parse_variant
@@ -158,13 +159,13 @@ def _decimals(array: Any, type: SqlType, pool: Pool) -> Words:
     if not len(array):
         return np.zeros(0, np.int64)
     data = np.frombuffer(array.buffers()[1], np.int64)[2 * array.offset : 2 * (array.offset + len(array))]
-    if not type.pooled:
+    if not type.wide:
         return data[::2].copy()
-    big = data.view(np.uint8).reshape(-1, 16)[:, ::-1].copy(order="C")
-    big[:, 0] ^= 0x80
-    if array.null_count:
-        big[_nulls(array)] = 0
-    return pool.intern_buffers(big.reshape(-1), np.arange(0, 16 * len(array) + 1, 16, dtype=np.int64))
+    low, high = data[::2].view(np.uint64), data[1::2]
+    absent = _nulls(array)
+    if absent is not None:
+        low, high = np.where(absent, np.uint64(0), low), np.where(absent, 0, high)
+    return decimal128.encode_halves((high, low), pool)
 
 
 def _texts(array: Any, text: bool, take: TakeBuffers) -> Words:

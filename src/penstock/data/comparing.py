@@ -8,17 +8,18 @@ from typing import Any
 import numpy as np
 
 from penstock.data.batch import Words
+from penstock.data.decimal128 import FIRST_INLINE
 from penstock.data.interning import compare_codes
 from penstock.data.kernels import compiled
 from penstock.data.types import FLOATS, Kind, SqlType
 
-SIGNED, UNSIGNED, FLOAT, BYTES = 0, 1, 2, 3
+SIGNED, UNSIGNED, FLOAT, BYTES, WIDE = 0, 1, 2, 3, 4
 
 
 def comparison(type: SqlType) -> int:
     """Return how words of a type compare."""
     if type.pooled:
-        return BYTES
+        return WIDE if type.wide else BYTES
     if type.kind in FLOATS:
         return FLOAT
     return UNSIGNED if type.kind is Kind.UBIGINT else SIGNED
@@ -42,6 +43,16 @@ def compare_words(a: Any, b: Any, mode: Any, heap: Any, entries: Any) -> Any:  #
         x = a ^ np.int64(0x7FFFFFFFFFFFFFFF) if a < 0 else a
         y = b ^ np.int64(0x7FFFFFFFFFFFFFFF) if b < 0 else b
         return -1 if x < y else 1
+    if mode == WIDE:
+        left = 0 < a < FIRST_INLINE
+        right = 0 < b < FIRST_INLINE
+        # What is pooled is beyond all that is not, on the side that its flipped sign bit tells.
+        if left and not right:
+            return 1 if heap[entries[a, 1]] >= 0x80 else -1
+        if right and not left:
+            return -1 if heap[entries[b, 1]] >= 0x80 else 1
+        if not left:
+            return -1 if a < b else 1
     return compare_codes(a, b, heap, entries)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from penstock.data import decimal128
 from penstock.data.batch import Column, Mask, Words
 from penstock.data.pool import Pool
 from penstock.data.types import FLOATS, Kind, SqlType
@@ -16,11 +17,11 @@ _LOWEST = np.int64(-(2**63))
 def order_words(column: Column, type: SqlType, pool: Pool) -> Words:
     """Return words that order among themselves as the column's values do (NaN greatest); 0 where null.
 
-    Words of pooled types are ranks within this column only: they mean nothing beside those of another call.
+    Words of pooled types may be ranks within this column only: they mean nothing beside those of another call.
     """
     words = column.words
     if type.pooled:
-        return pool.ranks(words)
+        return decimal128.ranks(words, pool) if type.wide else pool.ranks(words)
     if type.kind in FLOATS:
         return np.where(words < 0, words ^ np.int64(0x7FFFFFFFFFFFFFFF), words)
     if type.kind is Kind.UBIGINT:

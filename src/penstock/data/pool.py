@@ -1,4 +1,4 @@
-"""The value pool: every string, wide decimal, binary, UUID, array, map, row and VARIANT of a circuit, once.
+"""The value pool: every string, very large decimal, binary, UUID, array, map, row and VARIANT of a circuit, once.
 
 A value is held as bytes whose memcmp order is the value's SQL order (`values.py` says how each type is written), and
 stands in rows as its code. Equal bytes have equal codes, so joins, grouping and distinct on any type compare words.
@@ -39,7 +39,8 @@ Bytes = npt.NDArray[np.uint8]
 Entries = npt.NDArray[np.int64]
 
 _HEAP_BYTES = 1 << 38
-_MAX_CODES = 1 << 31
+MAX_CODES = 1 << 31
+"""Every code is less, and none is negative; so words beyond can stand for something else (`decimal128.py`)."""
 _FIRST_BUCKETS = 1024
 _SAMPLE = 64
 
@@ -78,11 +79,11 @@ class Pool:
     def __init__(self) -> None:
         self._heap_area = Reserve(_HEAP_BYTES, np.uint8)
         self._heap: Bytes = self._heap_area.array
-        self._entries_area = Reserve(_MAX_CODES * 3)
-        self._entries: Entries = self._entries_area.array.reshape(_MAX_CODES, 3)
-        self._buckets_area = Reserve(_MAX_CODES, np.int32)
+        self._entries_area = Reserve(MAX_CODES * 3)
+        self._entries: Entries = self._entries_area.array.reshape(MAX_CODES, 3)
+        self._buckets_area = Reserve(MAX_CODES, np.int32)
         self._buckets: npt.NDArray[np.int32] = self._buckets_area.array
-        self._marks_area = Reserve(_MAX_CODES, np.uint8)
+        self._marks_area = Reserve(MAX_CODES, np.uint8)
         self._marks: Bytes = self._marks_area.array
         self._segments_area = Reserve(_HEAP_BYTES // SEGMENT * 2)
         self._segments: Entries = self._segments_area.array.reshape(-1, 2)

@@ -1,7 +1,7 @@
 """Changes as bytes that mean the same in any pool: what a log of a circuit's inputs is made of.
 
 A word of a pooled type is a code of one pool; here the values go along, each once per column. Nothing is converted, so
-what is decoded is exactly what was encoded.
+what is decoded is exactly what was encoded. Of a wide decimal the 16 bytes go along, wherever it stands.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from penstock.data import decimal128
 from penstock.data.batch import Batch, Column, Mask, Words
 from penstock.data.changes import Changes
 from penstock.data.pool import Pool
+from penstock.data.types import SqlType
 
 __all__ = ["decode_changes", "encode_changes"]
 
@@ -39,9 +41,9 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(_Changes)
 
 
-def encode_changes(changes: Batch, pooled: Sequence[bool], pool: Pool) -> bytes:
-    """Return changes as bytes. pooled: for each column, whether its words are codes of `pool`."""
-    columns = [_encoded(column, by_code, pool) for column, by_code in zip(changes.columns, pooled, strict=True)]
+def encode_changes(changes: Batch, types: Sequence[SqlType], pool: Pool) -> bytes:
+    """Return changes as bytes. types: of the columns, whose codes are those of `pool`."""
+    columns = [_encoded(column, type, pool) for column, type in zip(changes.columns, types, strict=True)]
     patches = changes.patches if isinstance(changes, Changes) else None
     present = changes.present if isinstance(changes, Changes) else None
     return _encoder.encode(
@@ -54,7 +56,7 @@ def encode_changes(changes: Batch, pooled: Sequence[bool], pool: Pool) -> bytes:
     )
 
 
-def decode_changes(encoded: bytes, pooled: Sequence[bool], carried: Sequence[bool], pool: Pool) -> Changes:
+def decode_changes(encoded: bytes, types: Sequence[SqlType], carried: Sequence[bool], pool: Pool) -> Changes:
     """Return encoded changes with their values in `pool`. carried: columns whose values nothing compares.
 
     Raises: msgspec.DecodeError if it is none.
@@ -63,33 +65,39 @@ def decode_changes(encoded: bytes, pooled: Sequence[bool], carried: Sequence[boo
     weights = _array(read.weights, np.int64)
     count = len(weights)
     columns = [
-        _decoded(column, by_code, is_carried, pool, count)
-        for column, by_code, is_carried in zip(read.columns, pooled, carried, strict=True)
+        _decoded(column, type, is_carried, pool, count)
+        for column, type, is_carried in zip(read.columns, types, carried, strict=True)
     ]
     patches = None if read.patches is None else _unpacked(read.patches, count)
     present = None if read.present is None else [_unpacked(mask, count) for mask in read.present]
     return Changes(columns, weights, patches, present)
 
 
-def _encoded(column: Column, pooled: bool, pool: Pool) -> _Column:
+def _encoded(column: Column, type: SqlType, pool: Pool) -> _Column:
     nulls = None if column.nulls is None else _packed(column.nulls)
-    if not pooled:
+    if not type.pooled:
         return _Column(_raw(column.words), nulls, None, None)
     words = column.words if column.nulls is None else column.words[~column.nulls]
     codes, index = np.unique(words, return_inverse=True)
-    data, offsets = pool.gather(codes)
+    if type.wide:
+        data, offsets = decimal128.to_bytes(codes, pool), np.arange(len(codes) + 1) * 16
+    else:
+        data, offsets = pool.gather(codes)
     return _Column(_raw(index.astype(np.int64, copy=False)), nulls, _raw(data), _raw(offsets))
 
 
-def _decoded(column: _Column, pooled: bool, carried: bool, pool: Pool, count: int) -> Column:
+def _decoded(column: _Column, type: SqlType, carried: bool, pool: Pool, count: int) -> Column:
     nulls = None if column.nulls is None else _unpacked(column.nulls, count)
     words: Words = _array(column.words, np.int64)
-    if not pooled:
+    if not type.pooled:
         return Column(words, nulls)
     data = _array(column.data or b"", np.uint8)
     offsets = _array(column.offsets or b"", np.int64)
-    intern = pool.carry_buffers if carried else pool.intern_buffers
-    codes = intern(data, offsets) if len(offsets) > 1 else np.empty(0, np.int64)
+    if type.wide:
+        codes = decimal128.from_bytes(data, pool)
+    else:
+        intern = pool.carry_buffers if carried else pool.intern_buffers
+        codes = intern(data, offsets) if len(offsets) > 1 else np.empty(0, np.int64)
     if nulls is None:
         return Column(codes[words] if count else codes, None)
     spread = np.zeros(count, np.int64)

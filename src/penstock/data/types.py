@@ -14,6 +14,8 @@ Every value inside a circuit is one int64 word plus a null flag (columns in `bat
 | TIMESTAMP, TIMESTAMP_TZ                | microseconds since 1970-01-01 00:00:00 (UTC for TZ)             |
 | INTERVAL_MONTHS                        | months                                                          |
 | INTERVAL_MICROS                        | microseconds                                                    |
+| DECIMAL of more digits                 | value * 10^s moved out of the range of codes, if it fits; else  |
+|                                        | the code of its bytes (`decimal128.py`)                         |
 | everything else                        | code of the value's bytes in the circuit's pool (`pool.py`)     |
 
 The word of a NULL is always 0. -0.0 is held as 0.0 and every NaN as one NaN, so equal values are equal words.
@@ -70,7 +72,7 @@ INTERVALS = (Kind.INTERVAL_MONTHS, Kind.INTERVAL_MICROS)
 
 MAX_DECIMAL_PRECISION = 38
 NARROW_DECIMAL_PRECISION = 18
-"""Decimals of at most this many digits are scaled int64 words; wider ones are pooled as 16 bytes."""
+"""Decimals of at most this many digits are scaled int64 words; wider ones may need 16 bytes in the pool."""
 
 INTEGER_BITS = {
     Kind.TINYINT: 8,
@@ -114,10 +116,13 @@ class SqlType:
 
     @property
     def pooled(self) -> bool:
-        """Whether words of this type are codes into the pool."""
-        if self.kind is Kind.DECIMAL:
-            return (self.precision or MAX_DECIMAL_PRECISION) > NARROW_DECIMAL_PRECISION
-        return self.kind in _POOLED
+        """Whether words of this type are codes into the pool, or may be."""
+        return self.wide or self.kind in _POOLED
+
+    @property
+    def wide(self) -> bool:
+        """Whether this is a DECIMAL of so many digits that some of its words are codes into the pool."""
+        return self.kind is Kind.DECIMAL and (self.precision or MAX_DECIMAL_PRECISION) > NARROW_DECIMAL_PRECISION
 
     def with_nullable(self, nullable: bool) -> SqlType:
         """Return this type with the given nullability."""

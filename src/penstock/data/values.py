@@ -30,6 +30,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from penstock.data import decimal128
 from penstock.data.batch import Column, Mask, Words
 from penstock.data.pool import Pool
 from penstock.data.types import BINARIES, FLOATS, INTEGER_BITS, STRINGS, Kind, SqlType
@@ -76,6 +77,8 @@ def _integers(values: list[object], kind: Kind) -> Words:
 def _present_words(values: list[object], type: SqlType, pool: Pool) -> Words:
     """Words of values none of which is NULL."""
     kind = type.kind
+    if type.wide:
+        return decimal128.encode(np.array([*map(number_of(type), values)], object), pool)
     if type.pooled:
         return pool.intern_many(map(encoder(type), values))
     if kind in FLOATS:
@@ -112,7 +115,10 @@ def encode_value(value: object, type: SqlType, pool: Pool) -> tuple[int, bool]:
 def _distinct(words: Words, type: SqlType, pool: Pool) -> list[object]:
     """Decode pooled words, each distinct one once; containers are shared between equal rows and must not be changed."""
     codes, inverse = np.unique(words, return_inverse=True)
-    made = [*map(decoder(type), pool.values(codes))]
+    if type.wide:
+        made = [*map(value_of(type), decimal128.decode(codes, pool).tolist())]
+    else:
+        made = [*map(decoder(type), pool.values(codes))]
     return [made[i] for i in inverse.tolist()]
 
 

@@ -1,7 +1,8 @@
 """How a pooled value is written: bytes whose memcmp order is the SQL order, equal bytes for equal values.
 
-At the top (what stands in the pool): CHAR/VARCHAR as UTF-8, BINARY as it is, UUID and wide DECIMAL 16 bytes, the rest
-as the self-delimiting form below, of which arrays, rows and maps are made:
+At the top (what stands in the pool): CHAR/VARCHAR as UTF-8, BINARY as it is, UUID 16 bytes, wide DECIMAL 16 bytes if
+it does not fit into a word (`decimal128.py`), the rest as the self-delimiting form below, of which arrays, rows and
+maps are made:
 
 | kind                 | self-delimiting form                                                                   |
 |----------------------|----------------------------------------------------------------------------------------|

@@ -270,7 +270,7 @@ def test_what_a_view_only_hands_out_is_not_looked_for_in_the_pool() -> None:
     assert once == again
     before = [len(running.circuit.pool) for running in (handed_out, kept)]
     assert handed_out.step(t=rows) == kept.step(t=rows)
-    assert len(handed_out.circuit.pool) >= before[0] + 400
+    assert len(handed_out.circuit.pool) >= before[0] + 200  # the texts: the products stand in their words
     assert len(kept.circuit.pool) == before[1]
 
 

@@ -10,7 +10,7 @@ from penstock.circuit.lower import lower
 from penstock.data.batch import Batch, Column
 from penstock.data.collecting import freed_codes
 from penstock.data.pool import Pool
-from penstock.data.values import decode_column
+from penstock.data.values import decode_column, encode_values
 from penstock.sql.compile import compile_program
 
 PROGRAM = """
@@ -136,3 +136,35 @@ def test_constants_of_a_program_are_never_freed() -> None:
 
     contents = circuit.contents("v")
     assert circuit.pool.values(contents.columns[1].words) == [b"never in a row before"]
+
+
+def test_large_decimals_are_freed_and_those_in_words_are_never_taken_for_codes() -> None:
+    circuit = circuit_of(
+        "CREATE TABLE t (id BIGINT NOT NULL PRIMARY KEY, v DECIMAL(38, 0));"
+        "CREATE MATERIALIZED VIEW best AS SELECT MAX(v) AS most, MIN(v) AS least FROM t;"
+        "CREATE MATERIALIZED VIEW twice AS SELECT id, v + v AS w FROM t;"
+    )
+    circuit.collector.eager = True
+    wide = circuit.outputs["twice"].schema[1].type
+
+    def step(ids: range, weight: int, large: bool) -> None:
+        values = [None if i % 7 == 0 else (10**30 + i if large else i) * (-1) ** i for i in ids]
+        batch = Batch([Column(np.array(ids, np.int64)), encode_values(values, wide, circuit.pool)], np.ones(len(ids)))
+        circuit.step({"t": Batch(batch.columns, np.full(len(ids), weight, np.int64))})
+
+    step(range(1000), 1, large=True)
+    held = len(circuit.pool)
+    step(range(1000, 2000), 1, large=False)
+    step(range(10, 1000), -1, large=True)
+    for _ in range(3):
+        circuit.step({})
+
+    assert held > 1500
+    assert len(circuit.pool) < 60
+    best = circuit.contents("best").columns
+    assert [decode_column(c, wide, circuit.pool)[0] for c in best] == [10**30 + 8, -(10**30) - 9]
+    twice = circuit.contents("twice")
+    shown = dict(zip(twice.columns[0].words.tolist(), decode_column(twice.columns[1], wide, circuit.pool), strict=True))
+    assert shown[8] == 2 * (10**30 + 8)
+    assert shown[1999] == -2 * 1999
+    assert shown[1001] is None

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from penstock.data import decimal128
 from penstock.data.batch import Column, Mask, Words
 from penstock.data.pool import Pool
 from penstock.data.rows import Rows
 from penstock.data.types import INTEGER_BITS, INTEGERS, INTERVALS, UNSIGNED, Kind, SqlType
-from penstock.data.values import encode_values
 from penstock.sql.functions.coercion import describe
 from penstock.sql.functions.registry import EvaluationError
 
@@ -114,8 +114,13 @@ class _IntegerSum(Accumulator):
 
     def totals(self, sums: Rows) -> npt.NDArray[Any]:
         """Return the sum of each group: int64 where all fit with room to spare, else Python integers (dtype object)."""
-        if self._limbs == 2 and not (np.abs(sums[:, 1]) >> 30).any() and not (np.abs(sums[:, 2]) >> 61).any():
-            return (sums[:, 1] << 32) + sums[:, 2]
+        *large, upper, lower = (sums[:, i] for i in range(1, 1 + self._limbs))
+        if (
+            not any(limb.any() for limb in large)
+            and not (np.abs(upper) >> 30).any()
+            and not (np.abs(lower) >> 61).any()
+        ):
+            return (upper << 32) + lower
         total = sums[:, 1].astype(object)
         for i in range(2, 1 + self._limbs):
             total = total * 4294967296 + sums[:, i].astype(object)
@@ -123,14 +128,15 @@ class _IntegerSum(Accumulator):
 
 
 def wide_limbs(column: Column, pool: Pool) -> list[Words]:
-    """Return the 32-bit limbs of wide decimals (16 pooled bytes, sign bit flipped), the highest first and signed."""
-    data = np.zeros((len(column), 16), np.uint8)
-    data[:, 0] = 0x80
-    present = np.arange(len(column)) if column.nulls is None else np.flatnonzero(~column.nulls)
-    data[present] = pool.gather(np.ascontiguousarray(column.words[present]))[0].reshape(-1, 16)
-    limbs = data.view(">u4").astype(np.int64)
-    highest = limbs[:, 0] - 0x80000000
-    return [highest, limbs[:, 1], limbs[:, 2], limbs[:, 3]]
+    """Return the 32-bit limbs of wide decimals, the highest first.
+
+    The highest limb is signed; of a value that fits into two limbs it is the higher of these, and the others are 0.
+    """
+    high, low = decimal128.decode_halves(column.words, pool)
+    two = high == low.view(np.int64) >> 63
+    upper = np.where(two, low.view(np.int64) >> 32, (low >> np.uint64(32)).view(np.int64))
+    high = np.where(two, 0, high)
+    return [high >> 32, high & _LOW, upper, low.view(np.int64) & _LOW]
 
 
 def integers_to_column(values: npt.NDArray[Any], nulls: Mask, type: SqlType, pool: Pool) -> Column:
@@ -159,8 +165,8 @@ def integers_to_column(values: npt.NDArray[Any], nulls: Mask, type: SqlType, poo
             raise EvaluationError(f"Error converting {_scaled(bad, type)} to {describe(type)}: Value out of range")
     if not type.pooled:
         return Column(np.where(nulls, 0, values).astype(np.int64), nulls if nulls.any() else None)
-    listed = [None if n else _decimal(int(v), type) for v, n in zip(values, nulls, strict=True)]
-    return encode_values(listed, type, pool)
+    words = np.where(nulls, 0, decimal128.encode(np.where(nulls, 0, values), pool))
+    return Column(words, nulls if nulls.any() else None)
 
 
 def _decimal(value: int, type: SqlType) -> Decimal:
@@ -188,17 +194,12 @@ class Average(_IntegerSum):
     def __init__(self, argument: SqlType, result: SqlType, pool: Pool) -> None:
         super().__init__(argument, pool)
         self._result = result
-        self._shift = 10 ** ((result.scale or 0) - (argument.scale or 0))
+        self._shift = (result.scale or 0) - (argument.scale or 0)
 
     def result(self, sums: Rows) -> Column:
         nulls = sums[:, 0] == 0
         counts = np.where(nulls, 1, sums[:, 0])
-        totals = self.totals(sums)
-        if self._shift != 1:
-            totals = totals.astype(object) * self._shift
-        if totals.dtype == object:
-            counts = counts.astype(object)
-        quotient = np.abs(totals) // np.abs(counts) * np.where((totals < 0) != (counts < 0), -1, 1)
+        quotient, _ = decimal128.divide(decimal128.shift_up(self.totals(sums), self._shift), counts)
         return integers_to_column(quotient, nulls, self._result, self._pool)
 
 

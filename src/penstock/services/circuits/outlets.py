@@ -127,7 +127,7 @@ class Outlet:
         self._way = way
         self._encoder = encoder
         self._pool = pool
-        self._pooled = [column.type.pooled for column in layout.columns]
+        self._types = [column.type for column in layout.columns]
         self._rows = RowLayout([column.type for column in layout.columns])
         self._ask = ask
         self._bounds = bounds
@@ -185,8 +185,8 @@ class Outlet:
         pieces: list[Encoded] = []
         if self._buffer:
             lease = self._pool.lease()
-            never = [False] * len(self._pooled)
-            parts = [decode_changes(changes, self._pooled, never, self._pool) for _, changes in self._buffer]
+            never = [False] * len(self._types)
+            parts = [decode_changes(changes, self._types, never, self._pool) for _, changes in self._buffer]
             pieces = encoded(self._encoder, consolidate(concat(parts), self._rows), self.endpoint)
             del lease
         with self._changed:
@@ -195,7 +195,7 @@ class Outlet:
             self.endpoint.buffered_batches = self.endpoint.buffered_records = 0
 
     def _hold_back(self, step: int, batch: Batch, bounds: BufferBounds) -> None:
-        changes = encode_changes(batch, self._pooled, self._pool)
+        changes = encode_changes(batch, self._types, self._pool)
         with self._changed:
             if not self._buffer:
                 self._due_at = time.monotonic() + bounds.duration_s

@@ -12,21 +12,26 @@ import numpy as np
 
 from penstock.data.batch import Column, Mask
 from penstock.data.pool import Pool
+from penstock.data.types import SqlType
 from penstock.data.values import encode_value
 from penstock.sql.evaluate.branches import case_evaluator
 from penstock.sql.evaluate.rows import constant, empty_column, nulls_of, strict
 from penstock.sql.evaluate.sharing import share
+from penstock.sql.evaluate.text import text_in_one_go
 from penstock.sql.functions.casts import prepare_cast, takes_nulls
 from penstock.sql.functions.registry import (
     FUNCTIONS,
+    Apply,
     Argument,
     Context,
     EvaluationError,
     Evaluator,
     Function,
     Kernel,
+    Prepare,
     Signature,
     Test,
+    Through,
     column_at,
 )
 from penstock.sql.plan.expr import Call, Case, Cast, ColumnRef, Expr, Lambda, Literal
@@ -166,12 +171,27 @@ class Compiler:
         parts = [self._arguments.compile(a) for a in node.args]
         arguments = [p.argument for p in parts]
         signature = Signature(tuple(a.type for a in arguments), node.type)
+        in_one_go = text_in_one_go(node, function, self._apply_of)
+        if in_one_go is not None:
+            return self._text(*in_one_go, node)
         can_fail = function.can_fail or any(a.can_fail for a in arguments)
         run = self._runner(function, signature, arguments)
         used = frozenset[int]().union(*(a.used for a in arguments))
-        costly = any(p.costly for p in parts) or node.type.pooled
+        costly = any(p.costly for p in parts) or _in_pool(node.type)
         made = Compiled(Argument(run, node.type, can_fail, used), costly)
         return self._fold(made, parts, node) if function.deterministic else made
+
+    def _apply_of(self, node: Call, through: Through) -> Apply | None:
+        arguments = [self._arguments.compile(a).argument for a in node.args]
+        signature = Signature(tuple(a.type for a in arguments), node.type)
+        return through.choose(self._context.pool, signature, [a.constant for a in arguments])
+
+    def _text(self, prepare: Prepare, source: Expr, node: Call) -> Compiled:
+        part = self._arguments.compile(source)
+        argument = part.argument
+        kernel = prepare(self._context, Signature((argument.type,), node.type), [None])
+        run = strict([argument.run], kernel, False, False)
+        return Compiled(Argument(run, node.type, argument.can_fail, argument.used), True)
 
     def _runner(self, function: Function, signature: Signature, arguments: Sequence[Argument]) -> Evaluator:
         if function.lazy is not None:
@@ -208,7 +228,7 @@ class Compiler:
             run = _unary(part.run, kernel)
         else:
             run = strict([part.run], kernel, can_fail, tolerant)
-        costly = part.costly or node.type.pooled or argument.type.pooled
+        costly = part.costly or _in_pool(node.type) or _in_pool(argument.type)
         made = Compiled(Argument(run, node.type, argument.can_fail or can_fail, argument.used), costly)
         return self._fold(made, [part], node)
 
@@ -266,6 +286,11 @@ class Compiler:
         signature = Signature(tuple(a.type for a in arguments), node.type)
         test = function.test(self._context, signature, [a.constant for a in arguments])
         return _masked_test([a.run for a in arguments], test, function.strict, wanted)
+
+
+def _in_pool(type: SqlType) -> bool:
+    """Whether making values of a type looks into the pool; decimals hardly ever do."""
+    return type.pooled and not type.wide
 
 
 def _unary(argument: Evaluator, kernel: Kernel) -> Evaluator:

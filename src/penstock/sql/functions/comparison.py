@@ -71,8 +71,8 @@ def _by_words(operator: str) -> Compare:
 
 
 def _exact(operator: str, left: SqlType, right: SqlType, pool: Pool) -> Compare:
-    if left.pooled and right.pooled and left.scale == right.scale:
-        return _by_words(operator) if operator in ("=", "<>") else _by_bytes(operator, pool)
+    if left.wide and right.wide and left.scale == right.scale and operator in ("=", "<>"):
+        return _by_words(operator)
     aligned = align(left, right, pool)
     ufunc = _UFUNCS[operator]
 

@@ -49,12 +49,17 @@ def storer(target: SqlType, pool: Pool) -> Store:
     keep = writer(target, pool)
 
     def store(values: Integers) -> Column:
-        if decimal128.magnitude(values) >= limit:
+        if not _within(values, limit):
             wrong = next(v for v in values.tolist() if abs(v) >= limit)
             raise out_of_range(scaled(wrong, scale), target)
         return Column(keep(values))
 
     return store
+
+
+def _within(values: Integers, limit: int) -> bool:
+    """Whether all are of less than a magnitude; int64 need not be looked at if any would be."""
+    return (values.dtype == np.int64 and limit > decimal128.INT64_MAX + 1) or decimal128.magnitude(values) < limit
 
 
 def writer(target: SqlType, pool: Pool) -> Callable[[Integers], Integers]:
@@ -70,7 +75,7 @@ def safe_storer(target: SqlType, pool: Pool) -> Store:
     keep = writer(target, pool)
 
     def store(values: Integers) -> Column:
-        if decimal128.magnitude(values) < limit:
+        if _within(values, limit):
             return Column(keep(values))
         nulls = (values >= limit) | (values <= -limit)
         nulls = nulls.astype(np.bool_)

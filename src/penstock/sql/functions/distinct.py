@@ -13,12 +13,25 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from penstock.data.arrow import column_to_arrow
+from penstock.data.arrow_reading import column_from_arrow
 from penstock.data.batch import Column, Mask, Words
 from penstock.data.memory import Reserve
 from penstock.data.pool import Pool
-from penstock.data.types import SqlType
+from penstock.data.types import VARCHAR, SqlType
 from penstock.data.values import decode_column, encode_values
-from penstock.sql.functions.registry import Context, Kernel, Prepare, Resolve, Signature, is_constant, prepared
+from penstock.sql.functions.registry import (
+    Apply,
+    Context,
+    Kernel,
+    Measure,
+    Prepare,
+    Resolve,
+    Signature,
+    Through,
+    is_constant,
+    prepared,
+)
 
 Bulk = Callable[[Pool, Signature, Sequence[Column]], Column]
 """bulk(pool, signature, arguments) -> column of as many values, over distinct rows; with `strict` none has a null."""
@@ -183,7 +196,7 @@ def _prepare(bulk: Bulk, make: Maker | None, strict: bool) -> Prepare:
             chosen = make(pool, signature, constants) or bulk
         run = _without_nulls(chosen) if strict else chosen
         varying = [i for i, c in enumerate(constants) if c is None]
-        if len(varying) == 1 and signature.arguments[varying[0]].pooled and usable:
+        if len(varying) == 1 and _by_code(signature.arguments[varying[0]]) and usable:
             return _remembering(run, pool, signature, constants, varying[0], strict)
 
         def kernel(arguments: Sequence[Column], row_count: int) -> Column:
@@ -192,6 +205,10 @@ def _prepare(bulk: Bulk, make: Maker | None, strict: bool) -> Prepare:
         return kernel
 
     return prepare
+
+
+def _by_code(type: SqlType) -> bool:
+    return type.pooled and not type.wide
 
 
 def _remembering(
@@ -212,6 +229,47 @@ def _remembering(
         return over_distinct(run, pool, signature, arguments, row_count)
 
     return kernel
+
+
+def in_one_go(steps: Sequence[Apply], last: Measure | None) -> Bulk:
+    """Return the function of a text column that applies the steps in order, then measures what comes of them, if asked.
+
+    Only the last text is put into the pool, and none that is measured.
+    """
+
+    def bulk(pool: Pool, signature: Signature, columns: Sequence[Column]) -> Column:
+        array = column_to_arrow(Column(columns[0].words), VARCHAR, pool)
+        for step in steps:
+            array = step(array)
+        return Column(column_from_arrow(array, VARCHAR, pool).words) if last is None else last(array)
+
+    return bulk
+
+
+def over_distinct_text(bulk: Bulk) -> Prepare:
+    """Return what prepares a function of one text, for those who make it up of several."""
+    return _prepare(bulk, None, strict=True)
+
+
+def measured(*names: str, resolve: Resolve) -> Callable[[Measure], Measure]:
+    """Register a function of one text over Arrow arrays."""
+
+    def register(measure: Measure) -> Measure:
+        prepared(*names, resolve=resolve, measure=measure)(_prepare(in_one_go((), measure), None, strict=True))
+        return measure
+
+    return register
+
+
+def _made_through(through: Through) -> Maker:
+    def make(pool: Pool, signature: Signature, constants: Sequence[Column | None]) -> Bulk | None:
+        apply = through.choose(pool, signature, constants)
+        if apply is None:
+            return None
+        run = in_one_go((apply,), None)
+        return lambda pool, signature, columns: run(pool, signature, [columns[through.varying]])
+
+    return make
 
 
 def by_column(
@@ -258,16 +316,17 @@ def over_distinct_values(function: Callable[..., object]) -> Prepare:
 
 
 def by_value(
-    *names: str, resolve: Resolve, strict: bool = True, can_fail: bool = False, make: Maker | None = None
+    *names: str, resolve: Resolve, strict: bool = True, can_fail: bool = False, through: Through | None = None
 ) -> Callable[[F], F]:
     """Register a Python function of values; without `strict` it is given None for NULL. It may return None.
 
-    make: gives a quicker way for a call whose other arguments are constant.
+    through: a quicker way for a call whose other arguments are constant, of a function that is strict and cannot fail.
     """
 
     def register(function: F) -> F:
-        bulk = python_bulk(function)
-        prepared(*names, resolve=resolve, strict=strict, can_fail=can_fail)(_prepare(bulk, make, strict))
+        make = None if through is None else _made_through(through)
+        prepare = _prepare(python_bulk(function), make, strict)
+        prepared(*names, resolve=resolve, strict=strict, can_fail=can_fail, through=through)(prepare)
         return function
 
     return register

@@ -115,8 +115,8 @@ def _varying(arguments: Sequence[Column], pool: Pool, escape: str, fold: bool) -
     return result
 
 
-predicate("LIKE", resolve=texts("LIKE", "ttt", Kind.BOOLEAN, least=2))(_like(False))
-predicate("ILIKE", resolve=texts("ILIKE", "ttt", Kind.BOOLEAN, least=2))(_like(True))
+predicate("LIKE", resolve=texts("LIKE", "ttt", Kind.BOOLEAN, least=2), reads_text=True)(_like(False))
+predicate("ILIKE", resolve=texts("ILIKE", "ttt", Kind.BOOLEAN, least=2), reads_text=True)(_like(True))
 
 
 # ---------------------------------------------------------------------------------------------- regular expressions

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -97,13 +98,33 @@ Lazy = Callable[[Context, Sequence[Argument], Signature], Evaluator]
 """lazy(context, arguments, signature) -> evaluator that runs the arguments itself."""
 
 
+Apply = Callable[[Any], Any]
+"""apply(Arrow array of strings without nulls) -> such an array, value by value."""
+
+Measure = Callable[[Any], Column]
+"""measure(Arrow array of strings without nulls) -> column of as many numbers or truth values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Through:
+    """A text function over whole Arrow arrays, so that text between two functions need not be put into the pool.
+
+    choose(pool, signature, constants) -> apply, or None for a call that has none; varying: the argument that is text.
+    """
+
+    choose: Callable[[Pool, Signature, Sequence[Column | None]], Apply | None]
+    varying: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Function:
     """A scalar function. strict: NULL in, NULL out. can_fail: may raise EvaluationError, so it sees no masked rows.
 
     prepare: used instead of `body`, once for each call in a program. lazy: likewise, for a function that evaluates its
     arguments itself. tolerant: fails so seldom on the zero words of nulls that all rows are tried first.
-    test: gives the answer of a BOOLEAN function as a mask, for filters.
+    test: gives the answer of a BOOLEAN function as a mask, for filters. through: of a function from text to text;
+    measure: of one of a single text to something else. reads_text: reads text so quickly, and gives what has nothing
+    of its code, that equal text need not have equal codes if all other arguments are literals.
     """
 
     name: str
@@ -117,6 +138,9 @@ class Function:
     tolerant: bool = False
     test: PrepareTest | None = None
     check: Check | None = None
+    through: Through | None = None
+    measure: Measure | None = None
+    reads_text: bool = False
 
 
 FUNCTIONS: dict[str, Function] = {}
@@ -143,6 +167,8 @@ def prepared(
     deterministic: bool = True,
     tolerant: bool = False,
     check: Check | None = None,
+    through: Through | None = None,
+    measure: Measure | None = None,
 ) -> Callable[[Prepare], Prepare]:
     """Register under each name a function that chooses its kernel once, from the types and constants of a call."""
 
@@ -152,14 +178,29 @@ def prepared(
 
         for name in names:
             _add(
-                Function(name, resolve, body, strict, can_fail, deterministic, prepare, tolerant=tolerant, check=check)
+                Function(
+                    name,
+                    resolve,
+                    body,
+                    strict,
+                    can_fail,
+                    deterministic,
+                    prepare,
+                    tolerant=tolerant,
+                    check=check,
+                    through=through,
+                    measure=measure,
+                    reads_text=through is not None or measure is not None,
+                )
             )
         return prepare
 
     return register
 
 
-def predicate(*names: str, resolve: Resolve, strict: bool = True) -> Callable[[PrepareTest], PrepareTest]:
+def predicate(
+    *names: str, resolve: Resolve, strict: bool = True, reads_text: bool = False
+) -> Callable[[PrepareTest], PrepareTest]:
     """Register under each name a function that answers yes or no, cannot fail and adds no nulls, by its test."""
 
     def register(prepare_test: PrepareTest) -> PrepareTest:
@@ -175,7 +216,7 @@ def predicate(*names: str, resolve: Resolve, strict: bool = True) -> Callable[[P
             return prepare(context, signature, [None] * len(arguments))(arguments, row_count)
 
         for name in names:
-            _add(Function(name, resolve, body, strict, prepare=prepare, test=prepare_test))
+            _add(Function(name, resolve, body, strict, prepare=prepare, test=prepare_test, reads_text=reads_text))
         return prepare_test
 
     return register

@@ -20,10 +20,9 @@ from penstock.data.batch import Column
 from penstock.data.pool import Pool
 from penstock.data.types import BINARIES, Kind, SqlType
 from penstock.sql.functions.coercion import any_nullable, expect_count, mismatch
-from penstock.sql.functions.distinct import Bulk, by_column, by_value
+from penstock.sql.functions.distinct import by_column, by_value, measured
 from penstock.sql.functions.registry import Context, EvaluationError, Kernel, Signature, TypeMismatch, prepared
 from penstock.sql.functions.strings_arrow import (
-    arrow_maker,
     choose_left,
     choose_replace,
     choose_reverse,
@@ -32,6 +31,7 @@ from penstock.sql.functions.strings_arrow import (
     choose_substr,
     choose_substring,
     choose_trim,
+    through,
 )
 from penstock.sql.functions.textual import as_binary, as_text, texts
 
@@ -172,16 +172,13 @@ def chr_text(code: int) -> str:
 # ----------------------------------------------------------------------------------------------------------- lengths
 
 
-def _length(pool: Pool, signature: Signature, columns: Sequence[Column]) -> Column:
-    """Count the bytes that begin a character."""
-    data, offsets = pool.gather(columns[0].words)
-    count = np.zeros(len(data) + 1, np.int64)
-    np.cumsum((data & 0xC0) != 0x80, out=count[1:])
-    return Column(np.diff(count[offsets]))
-
-
-for _name in ("CHAR_LENGTH", "CHARACTER_LENGTH", "LENGTH", "LEN"):
-    by_column(_name, resolve=texts(_name, "t", Kind.INTEGER))(_length)
+@measured("CHAR_LENGTH", resolve=texts("CHAR_LENGTH", "t", Kind.INTEGER))
+@measured("CHARACTER_LENGTH", resolve=texts("CHARACTER_LENGTH", "t", Kind.INTEGER))
+@measured("LENGTH", resolve=texts("LENGTH", "t", Kind.INTEGER))
+@measured("LEN", resolve=texts("LEN", "t", Kind.INTEGER))
+def _length(array: Any) -> Column:
+    """Count characters."""
+    return Column(pc.utf8_length(array).to_numpy().astype(np.int64))
 
 
 def _position_types(types: Sequence[SqlType]) -> Signature:
@@ -202,26 +199,26 @@ def position(part: Any, whole: Any) -> int:
 # ------------------------------------------------------------------------------------------------------------- parts
 
 
-@by_value("LEFT", resolve=texts("LEFT", "bi", Kind.VARBINARY), make=arrow_maker(choose_left))
+@by_value("LEFT", resolve=texts("LEFT", "bi", Kind.VARBINARY), through=through(choose_left))
 def left(whole: Any, count: int) -> Any:
     """Return the first characters."""
     return whole[: max(count, 0)]
 
 
-@by_value("RIGHT", resolve=texts("RIGHT", "bi", Kind.VARBINARY), make=arrow_maker(choose_right))
+@by_value("RIGHT", resolve=texts("RIGHT", "bi", Kind.VARBINARY), through=through(choose_right))
 def right(whole: Any, count: int) -> Any:
     """Return the last characters."""
     return whole[len(whole) - count :] if 0 < count < len(whole) else whole if count > 0 else whole[:0]
 
 
-@by_value("SUBSTR", resolve=texts("SUBSTR", "bii", Kind.VARBINARY, least=2), make=arrow_maker(choose_substr))
+@by_value("SUBSTR", resolve=texts("SUBSTR", "bii", Kind.VARBINARY, least=2), through=through(choose_substr))
 def substr(whole: Any, start: int, count: int | None = None) -> Any:
     """Return the part from `start`, which counts from the end if negative."""
     begin = start - 1 if start > 0 else max(len(whole) + start, 0) if start < 0 else 0
     return whole[begin:] if count is None else whole[begin : begin + max(count, 0)]
 
 
-@by_value("SUBSTRING", resolve=texts("SUBSTRING", "bii", Kind.VARBINARY, least=2), make=arrow_maker(choose_substring))
+@by_value("SUBSTRING", resolve=texts("SUBSTRING", "bii", Kind.VARBINARY, least=2), through=through(choose_substring))
 def substring(whole: Any, start: int, count: int | None = None) -> Any:
     """Return the part from `start`; of a string, characters before the first count, though there are none."""
     begin = max(start - 1, 0)
@@ -245,11 +242,7 @@ def _trim_types(types: Sequence[SqlType]) -> Signature:
     return texts("TRIM", "t" * len(types), Kind.VARCHAR)(types)
 
 
-def _trim_maker(pool: Pool, signature: Signature, constants: Sequence[Column | None]) -> Bulk | None:
-    return arrow_maker(choose_trim, varying=2)(pool, signature, constants) if len(constants) == 3 else None
-
-
-@by_value("TRIM", resolve=_trim_types, make=_trim_maker)
+@by_value("TRIM", resolve=_trim_types, through=through(choose_trim, varying=2))
 def trim(*arguments: str) -> str:
     """Remove characters of a set from "LEADING", "TRAILING" or "BOTH" ends: (ends, set, string) or (string)."""
     if len(arguments) == 1:
@@ -282,13 +275,13 @@ def repeat(text: str, count: int) -> str:
     return text * count
 
 
-@by_value("REPLACE", resolve=texts("REPLACE", "ttt", Kind.VARCHAR), make=arrow_maker(choose_replace))
+@by_value("REPLACE", resolve=texts("REPLACE", "ttt", Kind.VARCHAR), through=through(choose_replace))
 def replace_all(text: str, old: str, new: str) -> str:
     """Put a string in the place of each occurrence of another."""
     return text.replace(old, new)
 
 
-@by_value("REVERSE", resolve=texts("REVERSE", "t", Kind.VARCHAR), make=arrow_maker(choose_reverse))
+@by_value("REVERSE", resolve=texts("REVERSE", "t", Kind.VARCHAR), through=through(choose_reverse))
 def reverse(text: str) -> str:
     """Return the characters in the opposite order."""
     return text[::-1]
@@ -307,7 +300,7 @@ def split(text: str, delimiter: str = ",") -> list[str]:
     return text.split(delimiter) if delimiter else [text]
 
 
-@by_value("SPLIT_PART", resolve=texts("SPLIT_PART", "tti", Kind.VARCHAR), make=arrow_maker(choose_split_part))
+@by_value("SPLIT_PART", resolve=texts("SPLIT_PART", "tti", Kind.VARCHAR), through=through(choose_split_part))
 def split_part(text: str, delimiter: str, number: int) -> str:
     """Return the n-th part between delimiters, from the end if negative, an empty string if there is none."""
     parts = text.split(delimiter) if delimiter else [text]

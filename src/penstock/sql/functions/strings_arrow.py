@@ -1,6 +1,6 @@
 """Quick ways of common string functions over whole Arrow arrays, for calls in which only the string varies.
 
-Each maker looks at the constants of a call and declines (None) what Arrow's function would do differently.
+Each `choose` looks at the constants of a call and declines (None) what Arrow's function would do differently.
 """
 
 from __future__ import annotations
@@ -12,44 +12,29 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from penstock.data.arrow import column_to_arrow
-from penstock.data.arrow_reading import column_from_arrow
 from penstock.data.batch import Column
 from penstock.data.pool import Pool
-from penstock.data.types import STRINGS, Kind, SqlType
-from penstock.sql.functions.distinct import Bulk, Maker, constant_value
-from penstock.sql.functions.registry import Signature
-
-_TEXT = SqlType(Kind.VARCHAR, False)
-
-Apply = Callable[[Any], Any]
-"""apply(string array) -> string array"""
+from penstock.data.types import STRINGS
+from penstock.sql.functions.distinct import constant_value
+from penstock.sql.functions.registry import Apply, Signature, Through
 
 
-def arrow_maker(choose: Callable[..., Apply | None], varying: int = 0) -> Maker:
-    """Return the maker for calls in which only the string at `varying` is no constant.
+def through(choose: Callable[..., Apply | None], varying: int = 0) -> Through:
+    """Return the way for calls in which only the string at `varying` is no constant.
 
     choose: from the values of the constants, in order, to what is applied, or None.
     """
 
-    def make(pool: Pool, signature: Signature, constants: Sequence[Column | None]) -> Bulk | None:
+    def of_call(pool: Pool, signature: Signature, constants: Sequence[Column | None]) -> Apply | None:
         others = [i for i in range(len(constants)) if i != varying]
-        if constants[varying] is not None or any(constants[i] is None for i in others):
+        if len(constants) <= varying or constants[varying] is not None or any(constants[i] is None for i in others):
             return None
         if signature.arguments[varying].kind not in STRINGS:
             return None
-        apply = choose(*(constant_value(constants[i], signature.arguments[i], pool) for i in others))
-        return None if apply is None else _applied(apply, varying)
+        values = [constant_value(constants[i], signature.arguments[i], pool) for i in others]
+        return None if any(v is None for v in values) else choose(*values)
 
-    return make
-
-
-def _applied(apply: Apply, varying: int) -> Bulk:
-    def bulk(pool: Pool, signature: Signature, columns: Sequence[Column]) -> Column:
-        array = column_to_arrow(Column(columns[varying].words), _TEXT, pool)
-        return Column(column_from_arrow(apply(array), _TEXT, pool).words)
-
-    return bulk
+    return Through(of_call, varying)
 
 
 def _slice(begin: int, end: int | None) -> Apply:

@@ -1,5 +1,5 @@
-"""Which columns of append-only tables a program only carries: no operator compares or computes with them; and which
-views it only hands out.
+"""Which columns of append-only tables a program only carries: no operator compares them or computes with them, other
+than by quick functions of their text; and which views it only hands out.
 
 Values of such columns need no common code for equal values, so taking them in need not look them up: a row of an
 append-only table is never named again from outside, and inside it keeps the codes that it came with.
@@ -8,8 +8,9 @@ append-only table is never named again from outside, and inside it keeps the cod
 from __future__ import annotations
 
 from penstock.data.types import Kind
+from penstock.sql.functions.registry import FUNCTIONS
 from penstock.sql.plan import recursion
-from penstock.sql.plan.expr import ColumnRef
+from penstock.sql.plan.expr import Call, Case, Cast, ColumnRef, Expr, Literal
 from penstock.sql.plan.nodes import (
     Aggregate,
     Distinct,
@@ -83,7 +84,7 @@ def _visit(node: Node, used: set[int], plans: dict[str, Node], compared: dict[st
         below: set[int] = set()
         for i, expr in enumerate(node.exprs):
             if i in used or not isinstance(expr, ColumnRef):
-                below |= columns_of(expr)
+                below |= _compared_by(expr)
         _visit(node.input, below, plans, compared)
     elif isinstance(node, Join):
         _visit_join(node, used, plans, compared)
@@ -100,9 +101,28 @@ def _visit(node: Node, used: set[int], plans: dict[str, Node], compared: dict[st
             else:
                 here = {i for i in used if i < width}
             for expr in exprs_of(node):
-                here |= {i for i in columns_of(expr) if i < width}
+                here |= {i for i in _compared_by(expr) if i < width}
             # Nodes with two inputs beside joins compare by keys over either side: what one side uses, both may.
             _visit(input, here if len(children(node)) == 1 else set(range(width)), plans, compared)
+
+
+def _compared_by(expr: Expr) -> set[int]:
+    """Return the columns that an expression reads otherwise than as the text of functions that read text quickly."""
+    match expr:
+        case Call():
+            function = FUNCTIONS.get(expr.name)
+            reads_text = function is not None and function.reads_text
+            varying = [arg for arg in expr.args if not isinstance(arg, Literal)]
+            if reads_text and len(varying) == 1 and isinstance(varying[0], ColumnRef):
+                return set()
+            return set[int]().union(*map(_compared_by, expr.args))
+        case Cast():
+            return _compared_by(expr.arg)
+        case Case():
+            branches = [part for when in expr.whens for part in when]
+            return set[int]().union(*map(_compared_by, [*branches, expr.otherwise]))
+        case _:
+            return columns_of(expr)
 
 
 def _visit_join(node: Join, used: set[int], plans: dict[str, Node], compared: dict[str, set[int]]) -> None:
@@ -110,10 +130,10 @@ def _visit_join(node: Join, used: set[int], plans: dict[str, Node], compared: di
     left = {i for i in used if i < width}
     right = {i - width for i in used if i >= width}
     for key in node.keys:
-        left |= columns_of(key.left)
-        right |= columns_of(key.right)
+        left |= _compared_by(key.left)
+        right |= _compared_by(key.right)
     if node.residual is not None:
-        residual = columns_of(node.residual)
+        residual = _compared_by(node.residual)
         left |= {i for i in residual if i < width}
         right |= {i - width for i in residual if i >= width}
     _visit(node.left, left, plans, compared)

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from tests.unit.sql.functions.calls import BIGINT, INTEGER, VARCHAR, apply, on_rows
 
 from penstock.data import decimal128
-from penstock.data.pool import Pool
 from penstock.data.types import INTEGERS, Kind, SqlType, decimal
 from penstock.data.values_scalars import integer_range
 from penstock.sql.functions.coercion import describe
@@ -177,20 +176,6 @@ def test_div_null_is_null_for_zero() -> None:
     assert apply("DIV_NULL", (7, INTEGER), (0, INTEGER)) is None
     assert on_rows("DIV_NULL", [INTEGER, INTEGER], [(7, 0), (8, 2), (None, 1)]) == [None, 4, None]
     assert apply("DIV_NULL", (Decimal(1), decimal(4, 0, True)), (Decimal(0), decimal(4, 0, True))) is None
-
-
-WIDE_INTEGERS = st.integers(-(10**38) + 1, 10**38 - 1)
-
-
-@given(st.lists(WIDE_INTEGERS, min_size=1, max_size=20))
-def test_wide_integers_keep_value_and_order_in_the_pool(values: list[int]) -> None:
-    import numpy as np
-
-    pool = Pool()
-    codes = decimal128.encode(np.array(values, object), pool)
-
-    assert decimal128.decode(codes, pool).tolist() == values
-    assert pool.ranks(codes).tolist() == [sorted(set(values)).index(v) for v in values]
 
 
 def test_numbers_of_all_magnitudes_divide_towards_zero() -> None:

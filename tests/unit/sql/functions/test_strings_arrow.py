@@ -47,3 +47,26 @@ def test_constant_arguments_change_nothing(name: str, varying: int, others: list
     column = encode_values(texts, VARCHAR, POOL)
 
     assert evaluate(bound(name, args), [column], len(texts)) == on_rows(name, types, rows)
+
+
+def text_of(value: str) -> Literal:
+    return Literal(value, VARCHAR.with_nullable(False))
+
+
+def test_text_between_functions_is_what_it_is_by_itself_and_is_not_put_into_the_pool() -> None:
+    values = ["abcabc", "", None, "a-b-c", "ééc c", "abcabc"]
+    text = ColumnRef(0, VARCHAR)
+    replaced = bound("REPLACE", [text, text_of("c"), text_of("")])
+    part = bound("SPLIT_PART", [bound("REPLACE", [text, text_of("-"), text_of("c")]), text_of("c"), number(2)])
+    column = encode_values(values, VARCHAR, POOL)
+    before = len(POOL)
+
+    assert evaluate(bound("CHAR_LENGTH", [replaced]), [column], 6) == [4, 0, None, 4, 3, 4]
+    assert len(POOL) <= before + 1  # the literal
+    assert evaluate(part, [column], 6) == ["ab", "", None, "b", " ", "ab"]
+    assert evaluate(bound("CHAR_LENGTH", [bound("REVERSE", [part])]), [column], 6) == [2, 0, None, 1, 1, 2]
+    assert evaluate(bound("CHAR_LENGTH", [bound("REPLACE", [text, text, text_of("x")])]), [column], 6)[3] == 1
+
+
+def number(value: int) -> Literal:
+    return Literal(value, INTEGER.with_nullable(False))

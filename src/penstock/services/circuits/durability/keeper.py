@@ -68,7 +68,7 @@ class Keeper:
         self.began_us = began_us
         self._delivered: tuple[int, ...] = ()
         self.last_s: float | None = None
-        self._pooled = {name: [c.type.pooled for c in layout.columns] for name, layout in built.layouts.items()}
+        self._types = {name: [c.type for c in layout.columns] for name, layout in built.layouts.items()}
 
     # ---- the journal; on the stepping thread
 
@@ -77,7 +77,7 @@ class Keeper:
         if self.journal is None:
             return
         pool = self._built.pool
-        tables = {name: encode_changes(batch, self._pooled[name], pool) for name, batch in inputs.items()}
+        tables = {name: encode_changes(batch, self._types[name], pool) for name, batch in inputs.items()}
         with self._intake.lock:
             ends = {head.endpoint.name: head.endpoint for part in taken for head in part.heads}
             states = tuple(map(input_state, ends.values()))

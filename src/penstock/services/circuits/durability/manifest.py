@@ -11,7 +11,7 @@ from penstock.ports.format import Encoded
 
 __all__ = ["FORMAT", "ArrayEntry", "InputState", "Manifest", "OutputState", "Parcel"]
 
-FORMAT = 2
+FORMAT = 3
 """Of the arrays of state. Grows when an operator's snapshot changes its meaning; others cannot be taken up."""
 
 
