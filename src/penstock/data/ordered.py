@@ -1,4 +1,7 @@
-"""A Z-set that waits: rows in the order of one word, to be taken out from the front. Cost: a path for each row."""
+"""A Z-set that waits: rows in the order of one word, to be taken out from the front. Cost: a path for each row.
+
+How values compare, wherever they stand, is in `comparing.py`.
+"""
 
 from __future__ import annotations
 

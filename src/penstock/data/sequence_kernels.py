@@ -2,6 +2,7 @@
 
 Arguments that they share: groups and root_at, the groups' records and the word of a tree's root there; records, those
 of the rows; order and link, where their order words and their nodes begin; count, how many words are summed.
+How values compare, wherever they stand, is in `comparing.py`.
 """
 
 from __future__ import annotations

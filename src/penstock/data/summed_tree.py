@@ -8,6 +8,7 @@ shape, and so not on the order in which rows came.
 Arguments that all kernels share: records; link, the place of the left link (then come the right one, the parent's,
 `count` own words and their `count` totals; links are ids + 1); and how rows compare (`comparing.compare_rows`). A root
 is an id + 1, or 0 for an empty tree.
+How values compare, wherever they stand, is in `comparing.py`.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ Source: randomized search trees (Seidel and Aragon, Algorithmica 1996).
 
 Arguments that all kernels share: records, the place of the left link (the right one follows; links are ids + 1), and
 how rows compare (`comparing.compare_rows`). A root is an id + 1, or 0 for an empty tree.
+How values compare, wherever they stand, is in `comparing.py`.
 """
 
 from __future__ import annotations

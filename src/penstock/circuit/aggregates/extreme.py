@@ -1,4 +1,7 @@
-"""MIN and MAX: a new value is compared with what the group has; rows are read again only when the extreme leaves."""
+"""MIN and MAX: a new value is compared with what the group has; rows are read again only when the extreme leaves.
+
+How values compare, wherever they stand, is in `comparing.py`.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
 """Aggregates whose result is kept beside what it was found from: the least or greatest, the first in an order, or a
-value that is read from all rows of its group."""
+value that is read from all rows of its group.
+How values compare, wherever they stand, is in `comparing.py`.
+"""
 
 from __future__ import annotations
 

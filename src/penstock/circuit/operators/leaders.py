@@ -3,6 +3,7 @@
 A row that has been beaten by k others cannot come back, so the answer is all the state there is: for each group the
 slots of its rows, in order. A new row is compared with the group's last one and mostly goes no further.
 For the groups touched in a step, the list before and the list after are compared and the difference is emitted.
+How values compare, wherever they stand, is in `comparing.py`.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 A change moves one row in the tree, a logarithmic path; the first k rows of a touched group are listed before and after
 the step and the difference is emitted. So the cost follows the change, not what the group holds.
+How values compare, wherever they stand, is in `comparing.py`.
 """
 
 from __future__ import annotations

@@ -93,6 +93,8 @@ class Memo:
             made = self._compute(missing)
             self._words[missing] = made.words
             self._state[missing] = _VALUE if made.nulls is None else np.where(made.nulls, _NULL, _VALUE)
+            if len(missing) == len(codes):
+                return made
             state = self._state[codes]
         nulls = state == _NULL
         return Column(self._words[codes], nulls if nulls.any() else None)
