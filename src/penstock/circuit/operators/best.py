@@ -6,6 +6,7 @@ read again from where all of them are: from the groups of the aggregation that g
 the operator's own. An input that only grows needs neither: a row that is behind another one stays there.
 
 near(g) = rows of g up to bound(g); what is shown are those of its rows that are there and before which there is none.
+How values compare, wherever they stand, is in `comparing.py`.
 """
 
 from __future__ import annotations
