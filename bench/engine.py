@@ -46,6 +46,10 @@ class Engine:
         batch = to_arrow(change, self.circuit.outputs[relation].schema, self.circuit.pool)
         return pa.Table.from_batches([batch]), pa.array(change.weights)
 
+    def contents(self, relation: str) -> tuple[pa.Table, pa.Array]:
+        """Return the rows of a materialized view and how often each is in it."""
+        return self.decode(relation, self.circuit.contents(relation))
+
     def state_rows(self) -> int:
         """Count the rows that the circuit keeps, all operators together; a row in two indexes counts twice."""
         return sum(len(part) for wired in self.circuit.operators for part in wired.operator.parts().values())

@@ -3,7 +3,8 @@
 - in: a file of rows as JSON lines, CSV and Parquet into a table with an aggregate view, from the request's beginning
   until its token says that all is processed; beside it DuckDB, which computes the same answer from the same file. The
   view is compared with that answer.
-- one row: from the request until its token is complete, one after the other.
+- one row: from the request until its token is complete, one after the other; and from the push until another client has
+  read the change of the view.
 - out: clients that follow a view, all of them reading, and with one that has stopped.
 """
 
@@ -19,7 +20,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench.http import egress, ingress, sales
+from bench.http import egress, ingress, sales, through
 from bench.results import keep, show
 from bench.server import Server, serving
 
@@ -46,6 +47,7 @@ def main() -> int:
             server, {form: files[form] for form in options.formats.split(",")}, options.rounds
         )
         content["one_row"] = measure_singles(server, options.singles)
+        content["one_row_through"] = measure_through(server, options.singles)
         content["out"] = measure_clients(server, options)
     draw(console, content, options.rows)
     if not options.discard:
@@ -69,8 +71,21 @@ def measure_files(server: Server, files: dict[str, Path], rounds: int) -> dict[s
 
 def measure_singles(server: Server, count: int) -> dict[str, float]:
     """Send rows one by one; the first tenth is not counted."""
-    seconds = sorted(ingress.single_rows(server, count + count // 10)[count // 10 :])
-    return {"p50_ms": median(seconds) * 1000, "p99_ms": seconds[int(len(seconds) * 0.99)] * 1000, "rows": len(seconds)}
+    return summarise(ingress.single_rows(server, count + count // 10)[count // 10 :])
+
+
+def measure_through(server: Server, count: int) -> dict[str, dict[str, float]]:
+    """Push rows one by one and read what the view becomes; the first tenth is not counted."""
+    busy = server.all_processor_seconds()
+    read_s, answered_s = (seconds[count // 10 :] for seconds in through.single_changes(server, count + count // 10))
+    cpu_ms = (server.all_processor_seconds() - busy) / (count + count // 10) * 1000
+    return {"change_read": summarise(read_s) | {"server_cpu_ms": cpu_ms}, "push_answered": summarise(answered_s)}
+
+
+def summarise(seconds: list[float]) -> dict[str, float]:
+    """Reduce durations to the figures that are kept."""
+    ordered = sorted(seconds)
+    return {"p50_ms": median(ordered) * 1000, "p99_ms": ordered[int(len(ordered) * 0.99)] * 1000, "rows": len(ordered)}
 
 
 def measure_clients(server: Server, options: argparse.Namespace) -> dict[str, dict[str, float]]:
@@ -95,7 +110,9 @@ def draw(console: Console, content: dict[str, Any], rows: int) -> None:
         table.add_row(form, *(f"{value:,.0f}" for value in shown), f"{peer / ours:.2f}")
     console.print(table)
     single = content["one_row"]
-    console.print(f"one row to completion: p50 {single['p50_ms']:.1f} ms, p99 {single['p99_ms']:.1f} ms")
+    console.print(f"one row to completion: p50 {single['p50_ms']:.2f} ms, p99 {single['p99_ms']:.1f} ms")
+    change = content["one_row_through"]["change_read"]
+    console.print(f"one row to its change at a reader: p50 {change['p50_ms']:.2f} ms, p99 {change['p99_ms']:.1f} ms")
     table = Table(title="Out: latency of a push at those that read")
     for title in ("", "p50 ms", "p99 ms", "longest ms", "messages", "CPU ms/tick", "server grew MB", "with engine MB"):
         table.add_column(title, justify="right")

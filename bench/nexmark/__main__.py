@@ -14,7 +14,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench.nexmark import flink
+from bench.nexmark import flink, pathway
 from bench.nexmark.answer import Verdict
 from bench.nexmark.dataset import Dataset, open_dataset
 from bench.nexmark.measurement import Measurement, decode
@@ -22,7 +22,15 @@ from bench.nexmark.queries import QUERIES
 from bench.nexmark.report import compare, condense, draw
 from bench.results import keep, show
 
-MODULES = {"penstock": "bench.nexmark.ours", "flink": "bench.nexmark.flink", "duckdb": "bench.nexmark.duck"}
+MODULES = {
+    "penstock": "bench.nexmark.ours",
+    "flink": "bench.nexmark.flink",
+    "pathway": "bench.nexmark.pathway",
+    "duckdb": "bench.nexmark.duck",
+}
+DEFAULT_PEERS = ["penstock", "flink", "duckdb"]
+CHECKED = ("penstock", "pathway")
+"""The peers whose answers are compared with DuckDB's; of Flink nothing is kept that could be."""
 
 
 def main() -> int:
@@ -37,7 +45,14 @@ def main() -> int:
         except flink.FlinkMissing as missing:
             console.print(f"without Flink: {missing}", highlight=False)
             options.peers.remove("flink")
-    verdicts = _check(dataset, options, console)
+    if "pathway" in options.peers:
+        try:
+            pathway.find_pathway()
+        except pathway.PathwayMissing as missing:
+            console.print(f"without Pathway: {missing}", highlight=False)
+            options.peers.remove("pathway")
+    answers = {peer: _check(peer, dataset, options, console) for peer in CHECKED}
+    verdicts = answers["penstock"]
     runs = _measure(dataset, options, console)
     lines = condense(runs)
     console.print(draw(lines, verdicts))
@@ -48,7 +63,7 @@ def main() -> int:
             console.print(f"{query}: {QUERIES[query].note}", highlight=False)
     if options.discard:
         return _status(verdicts)
-    path = _keep(dataset, options, runs, verdicts)
+    path = _keep(dataset, options, runs, answers)
     console.print(f"kept as {show(path)}")
     return _status(verdicts)
 
@@ -63,30 +78,32 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--queries", type=_names(QUERIES), default=list(QUERIES), help="comma-separated")
-    parser.add_argument("--peers", type=_names(MODULES), default=list(MODULES), help="comma-separated")
+    parser.add_argument("--peers", type=_names(MODULES), default=DEFAULT_PEERS, help="comma-separated")
     parser.add_argument("--step", type=_sizes, default=[1_000, 10_000, 100_000], help="events per step of ours")
     parser.add_argument("--duck-step", type=_sizes, default=[100_000], help="of DuckDB")
     parser.add_argument("--sink", choices=["blackhole", "arrow"], default="blackhole", help="of ours")
-    parser.add_argument("--limit", type=float, default=600.0, help="seconds for one run of Flink")
+    parser.add_argument("--limit", type=float, default=600.0, help="seconds for one run of Flink or Pathway")
     parser.add_argument("--duck-limit", type=float, default=30.0, help="seconds for one run of DuckDB")
     parser.add_argument("--check-events", type=int, default=200_000, help="events of the comparison; 0: none")
     parser.add_argument("--discard", action="store_true", help="write no result file (for a quick look)")
     return parser.parse_args()
 
 
-def _check(dataset: Dataset, options: argparse.Namespace, console: Console) -> list[Verdict]:
-    """Compare our answers with DuckDB's, on a data set of its own size."""
-    if "penstock" not in options.peers or not options.check_events:
+def _check(peer: str, dataset: Dataset, options: argparse.Namespace, console: Console) -> list[Verdict]:
+    """Compare a peer's answers with DuckDB's, on a data set of its own size."""
+    if peer not in options.peers or not options.check_events:
         return []
     events = min(options.check_events, options.events)
     small = open_dataset(events, options.seed)
     verdicts = []
+    how = ["--step", str(max(events // 40, 1))] if peer == "penstock" else ["--limit", str(options.limit)]
     for query in options.queries:
-        line, error = _child("penstock", small, query, "--check", "--step", str(max(events // 40, 1)))
+        line, error = _child(peer, small, query, "--check", *how)
         verdict = Verdict(**json.loads(line)) if line else Verdict(query, events, failure=error)
         verdicts.append(verdict)
         console.print(
-            f"{query} checked on {events:,} events: {'equal' if verdict.holds() else verdict}", highlight=False
+            f"{query} {peer} checked on {events:,} events: {'equal' if verdict.holds() else verdict}",
+            highlight=False,
         )
     return verdicts
 
@@ -130,7 +147,9 @@ def _child(peer: str, dataset: Dataset, query: str, *arguments: str) -> tuple[st
     return "", last[:300]
 
 
-def _keep(dataset: Dataset, options: argparse.Namespace, runs: list[Measurement], verdicts: list[Verdict]) -> Path:
+def _keep(
+    dataset: Dataset, options: argparse.Namespace, runs: list[Measurement], answers: dict[str, list[Verdict]]
+) -> Path:
     lines = condense(runs)
     return keep(
         "nexmark",
@@ -138,9 +157,11 @@ def _keep(dataset: Dataset, options: argparse.Namespace, runs: list[Measurement]
             "options": vars(options),
             "input_bytes": dataset.size_bytes(),
             "flink": {"version": flink.VERSION, "heap": flink.HEAP, "settings": flink.SETTINGS},
+            "pathway": {"version": pathway.VERSION, "threads": pathway.THREADS},
             "lines": [asdict(line) for line in lines],
             "ratios": [asdict(ratio) for ratio in compare(lines)],
-            "answers": [asdict(verdict) for verdict in verdicts],
+            "answers": [asdict(verdict) for verdict in answers["penstock"]],
+            "answers_of_pathway": [asdict(verdict) for verdict in answers["pathway"]],
             "runs": [asdict(run) for run in runs],
         },
     )
