@@ -109,6 +109,23 @@ class TestInput:
                 await feed(circuit, "log", f"{number},a\n")
                 assert await query(circuit, "SELECT c FROM counted") == [{"c": number + 1}]
 
+    async def test_who_asks_for_completion_may_wait_for_it(self, engine: WarmEngine) -> None:
+        async with running(engine) as circuit:
+            done = []
+            for number in range(20):
+                pushed = await push(circuit, "log", f"{number},a\n")
+                done.append(await circuit.completed(pushed.endpoint, pushed.position, wait_s=30))
+            await circuit.begin_transaction()
+            pushed = await push(circuit, "log", "20,a\n")
+            open_yet = await circuit.completed(pushed.endpoint, pushed.position, wait_s=0.02)
+            waiting = asyncio.ensure_future(circuit.completed(pushed.endpoint, pushed.position, wait_s=30))
+            await circuit.commit_transaction()
+            committed = await waiting
+
+        assert [is_complete for is_complete, _ in done] == [True] * 20
+        assert not open_yet[0]
+        assert committed[0]
+
     async def test_a_body_that_breaks_off_keeps_what_was_read(self, engine: WarmEngine) -> None:
         async def broken() -> AsyncIterator[bytes]:
             yield b"1,a\n2,b\n"

@@ -69,7 +69,7 @@ class FakeCircuit:
             raise RequestFailed("UnknownInputStream", f"unknown table {table!r}")
         return self.tables[table.lower()]
 
-    async def completed(self, endpoint: str, position: int) -> tuple[bool, int | None]:
+    async def completed(self, endpoint: str, position: int, *, wait_s: float = 0.0) -> tuple[bool, int | None]:
         if self.paused or self.transaction:
             return False, None
         return True, self.steps

@@ -7,6 +7,7 @@ Source: spec of data formats, type encodings (accepted forms and the table of fl
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import re
 import uuid
 from collections.abc import Callable, Mapping
@@ -71,11 +72,13 @@ FLAVORS: Mapping[str, Flavor] = {
 }
 
 
+@functools.lru_cache(maxsize=1024)
 def reading(type: SqlType, flavor: Flavor) -> Reading:
     """Return how values of a type are read in a flavour."""
     return Reading(type, value_reader(type, flavor), _column_reader(type, flavor))
 
 
+@functools.lru_cache(maxsize=1024)
 def needs_exact_numbers(type: SqlType) -> bool:
     """Whether fractions must not pass through floats on their way to this type."""
     parts = [part for part in (type.element, type.key, *(f.type for f in type.fields)) if part is not None]

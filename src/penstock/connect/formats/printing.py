@@ -23,6 +23,8 @@ from penstock.data.values_scalars import decimal_size, number_of
 from penstock.ports.format import Layout
 
 _json = msgspec.json.Encoder(decimal_format="number")
+_FEW = 4
+"""So many pooled values are written one by one: looking for equal ones among them takes longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,9 @@ def json_texts(column: Column, type: SqlType, pool: Pool, spelling: Spelling) ->
 
 def sorted_changes(batch: Batch, relation: Layout, pool: Pool) -> Batch:
     """Return deletions before insertions, each in the order of rows, nulls first."""
+    if len(batch) <= 2 and len({*np.sign(batch.weights).tolist()}) == len(batch):
+        # One deletion, one insertion or one of each: the usual change of a single group needs no look at its values.
+        return batch.take(np.argsort(batch.weights))
     keys: list[tuple[Words, Any, bool, bool]] = [((batch.weights > 0).astype(np.int64), None, False, True)]
     for column, layout in zip(batch.columns, relation.columns, strict=True):
         keys.append((order_words(column, layout.type, pool), column.nulls, False, True))
@@ -82,6 +87,8 @@ def _texts(words: Words, type: SqlType, pool: Pool, spelling: Spelling) -> list[
     if kind is Kind.DECIMAL and not type.pooled:
         texts = decimal_texts(words, decimal_size(type)[1])
         return [f'"{text}"' for text in texts] if spelling.decimal_text else texts
+    if len(words) <= _FEW:
+        return [*map(_distinct_writer(type, spelling), decode_words(words, type, pool))]
     codes, inverse = np.unique(words, return_inverse=True)
     values = decode_words(codes, type, pool)
     made = [*map(_distinct_writer(type, spelling), values)]

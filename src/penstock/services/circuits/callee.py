@@ -9,9 +9,6 @@ from typing import Any
 
 from penstock.services.circuits.link import Channel, Frame, Kind, LinkClosed, RemoteError
 
-UP_CREDIT = 4
-"""How many pieces of a body may be on the way before the handler has taken them."""
-
 
 class BodyAborted(Exception):
     """The sender of the body went away before its end."""
@@ -33,7 +30,6 @@ class Request:
 
         Raises: BodyAborted.
         """
-        self._channel.post(Kind.CREDIT, self._number, UP_CREDIT)
         frame = await self._pieces.get()
         while frame.kind is Kind.UP:
             parts = [frame.payload]

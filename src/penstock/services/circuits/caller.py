@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from penstock.services.circuits.link import Channel, Frame, Kind, LinkClosed, RemoteError
+from penstock.services.circuits.link import UP_CREDIT, Channel, Frame, Kind, LinkClosed, RemoteError
 
 UP_BYTES = 1 << 18
 """A body is sent in pieces of at most this many bytes, so that one of them never occupies the link for long."""
@@ -25,7 +25,7 @@ class _Call:
     def __init__(self) -> None:
         self.reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self.items: asyncio.Queue[Frame | None] = asyncio.Queue()
-        self.credit = asyncio.Semaphore(0)
+        self.credit = asyncio.Semaphore(UP_CREDIT)
 
 
 class Caller:

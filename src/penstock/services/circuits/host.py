@@ -50,6 +50,9 @@ from penstock.sql.plan.nodes import Program
 
 MAX_LISTED_ERRORS = 1000
 _LAST_DELIVERY_S = 1.0
+_FIRST_LOOK_S = 0.001
+"""After so long somebody who waits for input's completion looks again, and then after twice as long, and so on: a step
+wakes him, what outputs deliver later does not."""
 
 
 def run(end: socket.socket, kit: Kit, compile_program: Callable[[str], Program] = compile_text) -> None:
@@ -83,6 +86,8 @@ class Host:
         self._channel: Channel
         self._loop: asyncio.AbstractEventLoop
         self._changed = asyncio.Event()
+        self._stepped = asyncio.Event()
+        self._awaiting_steps = 0
         self._subscriptions = 0
 
     def serve(self, end: socket.socket) -> None:
@@ -158,6 +163,7 @@ class Host:
         self._keeping = durability.keeping(
             restarted, arguments["program"], self._intake, self._hub, self.stepper, self._connectors, self._log
         )
+        self.stepper.on_step = self._step_taken
         self.stepper.restarted = restarted
         self.built.set()
         await asyncio.wrap_future(self.stepper.caught_up)
@@ -310,15 +316,39 @@ class Host:
         self._intake.put(endpoint, [changes], size_bytes, lease=lease)
 
     async def completed(self, request: Request) -> tuple[bool, int | None]:
-        """Say whether input up to a position was processed and delivered."""
+        """Say whether input up to a position was processed and delivered, or wait a while for that."""
         name, position = request.arguments["endpoint"], request.arguments["position"]
         endpoint = self._intake.endpoints.get(name)
         if endpoint is None:
             message = f"the circuit has no input endpoint {name!r}"
             raise RemoteError("UnknownEndpointInCompletionToken", message, {"endpoint_name": name})
-        with self._intake.lock:
-            step = endpoint.step_of(position)
-        return step is not None and step <= self.stepper.completed_steps, step
+        deadline_s = self._loop.time() + request.arguments["wait_s"]
+        pause_s = _FIRST_LOOK_S
+        self._awaiting_steps += 1  # before the look: a step after it is noticed
+        try:
+            while True:
+                stepped = self._stepped
+                with self._intake.lock:
+                    step = endpoint.step_of(position)
+                is_complete = step is not None and step <= self.stepper.completed_steps
+                left_s = deadline_s - self._loop.time()
+                if is_complete or left_s <= 0:
+                    return is_complete, step
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(min(pause_s, left_s)):
+                        await stepped.wait()
+                pause_s *= 2
+        finally:
+            self._awaiting_steps -= 1
+
+    def _step_taken(self) -> None:
+        """Wake those who wait for a step; on the stepping thread."""
+        if self._awaiting_steps:
+            self._loop.call_soon_threadsafe(self._wake_awaiting)
+
+    def _wake_awaiting(self) -> None:
+        self._stepped.set()
+        self._stepped = asyncio.Event()
 
     async def connector_position(self, request: Request) -> tuple[str, int]:
         """Say how far a declared connector has come."""

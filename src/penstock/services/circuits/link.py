@@ -19,6 +19,11 @@ import msgspec
 _LENGTHS = struct.Struct(">II")
 _MAX_HEADER_BYTES = 1 << 28
 READ_AHEAD_BYTES = 1 << 20
+_JOINED_BYTES = 1 << 16
+"""A payload of at most this many bytes is copied behind its header, so that both take one system call."""
+
+UP_CREDIT = 4
+"""How many pieces of a body may be on the way before the handler has taken them. A call begins with so many granted."""
 
 
 class Kind(IntEnum):
@@ -95,8 +100,11 @@ class Channel:
         """Send without waiting for room. Raises: LinkClosed."""
         if self._writer.is_closing():
             raise LinkClosed("the other side of the link is gone")
-        self._writer.write(pack(kind, call, body, len(payload)))
-        if len(payload):
+        head = pack(kind, call, body, len(payload))
+        if len(payload) <= _JOINED_BYTES:
+            self._writer.write(head + payload)
+        else:
+            self._writer.write(head)
             self._writer.write(payload)
 
     async def send(self, kind: Kind, call: int, body: Any = None, payload: bytes | memoryview = b"") -> None:

@@ -119,8 +119,11 @@ class CircuitProcess(Protocol):
         """
         ...
 
-    async def completed(self, endpoint: str, position: int) -> tuple[bool, int | None]:
-        """Whether the input up to position was processed and delivered, and the step that took it in."""
+    async def completed(self, endpoint: str, position: int, *, wait_s: float = 0.0) -> tuple[bool, int | None]:
+        """Whether the input up to position was processed and delivered, and the step that took it in.
+
+        wait_s: how long to wait for that to become so.
+        """
         ...
 
     async def connector_position(self, table: str, connector: str) -> tuple[str, int]:

@@ -58,9 +58,10 @@ class RemoteCircuit:
         answer = await self._call("push", {"table": table, **_spec(format), "force": force}, chunks)
         return Pushed(**answer)
 
-    async def completed(self, endpoint: str, position: int) -> tuple[bool, int | None]:
-        """Whether the input up to position was processed and delivered, and the step that took it in."""
-        done, step = await self._call("completed", {"endpoint": endpoint, "position": position})
+    async def completed(self, endpoint: str, position: int, *, wait_s: float = 0.0) -> tuple[bool, int | None]:
+        """Whether the input up to position was processed and delivered; see `process.CircuitProcess.completed`."""
+        arguments = {"endpoint": endpoint, "position": position, "wait_s": wait_s}
+        done, step = await self._call("completed", arguments)
         return done, step
 
     async def connector_position(self, table: str, connector: str) -> tuple[str, int]:

@@ -85,6 +85,7 @@ class Stepper:
         self.caught_up: Future[None] = Future()
         self.restarted: Restart | None = None
         self.keeper: Keeper | None = None
+        self.on_step: Callable[[], None] = lambda: None
         self.running = False
         self.waits_for_followers = True
         self.transaction: Transaction | None = None
@@ -354,6 +355,7 @@ class Stepper:
             self._handed.append((step, self.processed_records))
             self.published_steps = step
         self.completion()
+        self.on_step()
 
     def _wait_for(self, followers: list[Awaited]) -> None:
         """Wait until none of these followers' queues is full; jobs are done meanwhile, the circuit is between steps."""

@@ -1,6 +1,7 @@
 """JSON in: update formats, flavours, types and bad records; JSON out."""
 
 import datetime as dt
+import json
 import uuid
 from decimal import Decimal
 from typing import Any
@@ -203,6 +204,21 @@ def write(table: Layout, rows: list[tuple[Any, ...]], **options: Any) -> str:
     columns = [encode_values([row[i] for row in rows], column.type, pool) for i, column in enumerate(table.columns)]
     batch = Batch(columns, np.array([row[-1] for row in rows], np.int64))
     return "".join(piece.payload.decode() for piece in JsonFormat().encoder(options, table, pool).encode(batch))
+
+
+@pytest.mark.parametrize("weights", [(-1, 1), (1, -2), (3, -1), (1, 1), (-1, -1), (1,)])
+def test_a_change_of_two_rows_is_in_the_order_of_larger_ones(weights: tuple[int, ...]) -> None:
+    rows = [(2, "b"), (1, None)][: len(weights)]
+    listed = sorted(zip(rows, weights, strict=True), key=lambda row: (row[1] > 0, row[0][0]))
+    expected = [
+        {"insert" if weight > 0 else "delete": {"i": i, "s": s}}
+        for (i, s), weight in listed
+        for _ in range(abs(weight))
+    ]
+
+    assert expected == json.loads(
+        write(PLAIN, [(*row, weight) for row, weight in zip(rows, weights, strict=True)], array=True)
+    )
 
 
 def test_deletions_come_first_each_in_the_order_of_rows() -> None:

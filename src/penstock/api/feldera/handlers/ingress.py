@@ -1,6 +1,5 @@
 """Feeding tables, and asking whether what was fed has been processed."""
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
@@ -12,7 +11,7 @@ from penstock.api.feldera.handlers.found import found, process, relation_name
 from penstock.api.shared.call import Call
 from penstock.api.shared.parameters import flag
 from penstock.kernel.circuits import CircuitState
-from penstock.services.circuits.process import CircuitProcess, FormatSpec, Pushed
+from penstock.services.circuits.process import FormatSpec, Pushed
 from penstock.services.circuits.service import Circuit, NotDeployed
 
 __all__ = ["completion_status", "connector_token", "push"]
@@ -20,7 +19,8 @@ __all__ = ["completion_status", "connector_token", "push"]
 _OWN: Final = ("force", "format", "pipeline_name")
 _FLAGS: Final = ("array", "headers", "double_quote", "quoting", "flexible")
 _SHOWN_ERRORS: Final = 10
-_FIRST_LOOKS_S: Final = (0.001, 0.002, 0.004, 0.008, 0.016, 0.03)
+_STEP_WAIT_S: Final = 0.06
+"""A question for completion is answered within the time that a step takes: a client would sleep far longer."""
 
 
 async def push(call: Call, chunks: AsyncIterator[bytes]) -> dict[str, str]:
@@ -45,7 +45,8 @@ async def completion_status(call: Call) -> dict[str, Any]:
     if deployment != _deployment(circuit):
         refuse("PipelineRestarted", "the token was made before the pipeline was started anew, and means nothing now")
     running = call.services.circuits.process(circuit)
-    is_complete, step = await _completed(running, endpoint, position, circuit)
+    wait_s = _STEP_WAIT_S if circuit.body.state is CircuitState.RUNNING else 0.0
+    is_complete, step = await running.completed(endpoint, position, wait_s=wait_s)
     return {"status": "complete" if is_complete else "inprogress", "step": step}
 
 
@@ -56,20 +57,6 @@ async def connector_token(call: Call) -> dict[str, str]:
         relation_name(call.path["table"]), call.path["connector"]
     )
     return {"token": project.token(deployment, endpoint, position)}
-
-
-async def _completed(
-    running: CircuitProcess, endpoint: str, position: int, circuit: Circuit
-) -> tuple[bool, int | None]:
-    """Ask, and look again a few times within the milliseconds that a step takes: a client would sleep far longer."""
-    is_complete, step = await running.completed(endpoint, position)
-    if circuit.body.state is CircuitState.RUNNING:
-        for pause_s in _FIRST_LOOKS_S:
-            if is_complete:
-                break
-            await asyncio.sleep(pause_s)
-            is_complete, step = await running.completed(endpoint, position)
-    return is_complete, step
 
 
 def _deployment(circuit: Circuit) -> str:
