@@ -253,16 +253,6 @@ def over_distinct_text(bulk: Bulk) -> Prepare:
     return _prepare(bulk, None, strict=True)
 
 
-def measured(*names: str, resolve: Resolve) -> Callable[[Measure], Measure]:
-    """Register a function of one text over Arrow arrays."""
-
-    def register(measure: Measure) -> Measure:
-        prepared(*names, resolve=resolve, measure=measure)(_prepare(in_one_go((), measure), None, strict=True))
-        return measure
-
-    return register
-
-
 def _made_through(through: Through) -> Maker:
     def make(pool: Pool, signature: Signature, constants: Sequence[Column | None]) -> Bulk | None:
         apply = through.choose(pool, signature, constants)

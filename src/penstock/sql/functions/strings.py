@@ -17,10 +17,11 @@ import pyarrow.compute as pc
 from penstock.data.arrow import column_to_arrow
 from penstock.data.arrow_reading import column_from_arrow
 from penstock.data.batch import Column
+from penstock.data.characters import character_counts
 from penstock.data.pool import Pool
 from penstock.data.types import BINARIES, Kind, SqlType
 from penstock.sql.functions.coercion import any_nullable, expect_count, mismatch
-from penstock.sql.functions.distinct import by_column, by_value, measured
+from penstock.sql.functions.distinct import by_column, by_value
 from penstock.sql.functions.registry import Context, EvaluationError, Kernel, Signature, TypeMismatch, prepared
 from penstock.sql.functions.strings_arrow import (
     choose_left,
@@ -172,13 +173,18 @@ def chr_text(code: int) -> str:
 # ----------------------------------------------------------------------------------------------------------- lengths
 
 
-@measured("CHAR_LENGTH", resolve=texts("CHAR_LENGTH", "t", Kind.INTEGER))
-@measured("CHARACTER_LENGTH", resolve=texts("CHARACTER_LENGTH", "t", Kind.INTEGER))
-@measured("LENGTH", resolve=texts("LENGTH", "t", Kind.INTEGER))
-@measured("LEN", resolve=texts("LEN", "t", Kind.INTEGER))
-def _length(array: Any) -> Column:
-    """Count characters."""
+def _count_characters(array: Any) -> Column:
     return Column(pc.utf8_length(array).to_numpy().astype(np.int64))
+
+
+def _length(context: Context, signature: Signature, constants: Sequence[Column | None]) -> Kernel:
+    """Count characters. No result is remembered: to look it up would cost as much."""
+    pool = context.pool
+    return lambda arguments, row_count: Column(character_counts(arguments[0].words, pool))
+
+
+for _name in ("CHAR_LENGTH", "CHARACTER_LENGTH", "LENGTH", "LEN"):
+    prepared(_name, resolve=texts(_name, "t", Kind.INTEGER), measure=_count_characters)(_length)
 
 
 def _position_types(types: Sequence[SqlType]) -> Signature:

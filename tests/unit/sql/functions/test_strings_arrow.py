@@ -68,5 +68,14 @@ def test_text_between_functions_is_what_it_is_by_itself_and_is_not_put_into_the_
     assert evaluate(bound("CHAR_LENGTH", [bound("REPLACE", [text, text, text_of("x")])]), [column], 6)[3] == 1
 
 
+@given(st.lists(st.none() | st.text(max_size=8), min_size=1, max_size=12))
+def test_characters_are_counted_where_the_text_stands(values: list[str | None]) -> None:
+    column = encode_values(values, VARCHAR, POOL)
+    texts = [None if v is None else v.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for v in values]
+
+    counted = evaluate(bound("CHAR_LENGTH", [ColumnRef(0, VARCHAR)]), [column], len(values))
+    assert counted == [None if t is None else len(t) for t in texts]
+
+
 def number(value: int) -> Literal:
     return Literal(value, INTEGER.with_nullable(False))
