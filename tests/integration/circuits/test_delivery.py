@@ -45,6 +45,19 @@ async def put(circuit: RemoteCircuit, *rows: tuple[int, int]) -> None:
     await circuit.push("t", FormatSpec("csv", {}), body())
 
 
+async def journalled(circuit: RemoteCircuit) -> None:
+    """Wait until what was put is in the journal: a step has taken it, and the step has been handed out."""
+
+    async def is_under_way() -> bool:
+        found = (await circuit.stats())["global"]
+        handed_out: int = (await circuit.profile())["steps"]
+        return bool(found["buffered_input_records"]) or handed_out < found["total_initiated_steps"]
+
+    async with asyncio.timeout(30):
+        while await is_under_way():  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
 async def output(circuit: RemoteCircuit) -> dict[str, Any]:
     found: dict[str, Any] = (await circuit.stats())["outputs"][0]
     return found

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from tests.integration.circuits.driving import feed, running
-from tests.integration.circuits.test_delivery import put, until
+from tests.integration.circuits.test_delivery import journalled, put, until
 from tests.integration.circuits.test_durability import EXACTLY, kill
 from tests.integration.servers import PrivateServer, postgres_server
 
@@ -163,6 +163,7 @@ async def test_nothing_is_lost_or_doubled_when_both_are_killed(engine: WarmEngin
                 await asyncio.sleep(0.05)
                 server.kill()
                 await put(circuit, *((k, 100) for k in range(50)))
+                await journalled(circuit)
                 await until(circuit, lambda found: found["metrics"]["num_transport_errors"] > 0)
                 if round == 1:
                     await circuit.checkpoint()
