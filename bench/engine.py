@@ -37,7 +37,7 @@ class Engine:
         for name, batch in rows.items():
             counts = None if weights is None else np.array(weights[name])
             inputs[name] = Changes.of(
-                from_arrow(batch, self.schemas[name], self.circuit.pool, counts, self.circuit.carried.get(name, ()))
+                from_arrow(batch, self.schemas[name], self.circuit.pool, counts, self.circuit.fates.get(name))
             )
         return self.circuit.step(inputs)
 
@@ -60,7 +60,7 @@ class Engine:
         return sorted(spent, key=lambda pair: -pair[1])
 
 
-def read_csv(lines: bytes, schema: pa.Schema, names: Sequence[str]) -> pa.RecordBatch:
+def read_csv(lines: bytes | memoryview, schema: pa.Schema, names: Sequence[str]) -> pa.RecordBatch:
     """Read whole lines of plain CSV with the format's own reader: the columns named, of all that a line has."""
     kinds = [_kind(field.type) if field.name in names else csv_scan.SKIP for field in schema]
     order = [field.name for field in schema if field.name in names]

@@ -145,8 +145,9 @@ class _Reader:
         self._schema = SCHEMAS[stream.name]
         self._names = names
         self._pieces: list[pa.RecordBatch] = []
-        self._cut_line = b""
-        self._file = dataset.file(stream, part).open("rb")
+        self._block = bytearray(2 * BLOCK_BYTES)
+        self._cut = 0
+        self._file = dataset.file(stream, part).open("rb", buffering=0)
 
     def take(self, row_count: int) -> pa.Table:
         """Give the next `row_count` rows as a table of one chunk."""
@@ -157,12 +158,15 @@ class _Reader:
         return rows.slice(0, row_count).combine_chunks()
 
     def _read_block(self) -> pa.RecordBatch:
-        block = self._file.read(BLOCK_BYTES)
-        assert block, "the file ends before the rows that the layout promises"
-        data = self._cut_line + block
-        end = data.rfind(b"\n") + 1
-        self._cut_line = data[end:]
-        return engine.read_csv(data[:end], self._schema, self._names)
+        """Read a block behind the line that the last one had cut off, into the same memory."""
+        count = self._file.readinto(memoryview(self._block)[self._cut : self._cut + BLOCK_BYTES])
+        assert count, "the file ends before the rows that the layout promises"
+        filled = self._cut + count
+        end = self._block.rfind(b"\n", 0, filled) + 1
+        rows = engine.read_csv(memoryview(self._block)[:end], self._schema, self._names)
+        self._cut = filled - end
+        self._block[: self._cut] = self._block[end:filled]
+        return rows
 
     def close(self) -> None:
         """Close the file."""

@@ -17,6 +17,8 @@ from penstock.circuit.circuit import Circuit
 from penstock.circuit.lower import lower
 from penstock.data.batch import Batch
 from penstock.data.changes import Changes
+from penstock.data.fate import Fate
+from penstock.data.passing import CODE_TAIL, CODES, FIRST_CODE
 from penstock.data.pool import Pool
 from penstock.data.types import Schema
 from penstock.data.values import decode_column, encode_values
@@ -40,6 +42,22 @@ def plain(row: Row) -> Row:
     return tuple(repr(v) if isinstance(v, (list, dict)) else "NaN" if v != v else v for v in row)
 
 
+def spoil(pool: Pool) -> None:
+    """Have values that passed through a pool read as others as soon as they are free: who reads them is found out."""
+    begin_step = pool.begin_step
+    entries, ring = pool.arrays[1], pool.__dict__["_ring"].state
+    with pool.keeping():
+        gone = entries[pool.intern(b"gone")].copy()
+    freed = [0]
+
+    def begin_and_spoil() -> None:
+        begin_step()
+        entries[FIRST_CODE + np.arange(freed[0], ring[CODE_TAIL]) % CODES] = gone
+        freed[0] = int(ring[CODE_TAIL])
+
+    pool.__dict__["begin_step"] = begin_and_spoil
+
+
 class Integral:
     """The running sum of a relation's changes."""
 
@@ -61,6 +79,7 @@ class Run:
         self.program = compile_program(program) if isinstance(program, str) else program
         self.circuit: Circuit = lower(self.program, Pool())
         self.circuit.collector.eager = True
+        spoil(self.circuit.pool)
         self.schemas = {r.name: r.schema for r in (*self.program.tables, *self.program.views)}
         self.sums = {v.name: Integral() for v in self.program.views if not v.local}
 
@@ -75,15 +94,17 @@ class Run:
                 encode_values([row[i] for row, _ in rows], field.type, self.circuit.pool)
                 for i, field in enumerate(self.schemas[table])
             ]
-            for i in self.circuit.carried.get(table, ()):
+            for i, fate in self.circuit.fates.get(table, {}).items():
                 # As an input does with strings that nobody compares: equal values under codes of their own.
-                columns[i].words = self.circuit.pool.append_buffers(*self.circuit.pool.gather(columns[i].words))
+                pool = self.circuit.pool
+                take = pool.pass_buffers if fate is Fate.PASSED else pool.append_buffers
+                columns[i].words = take(*pool.gather(columns[i].words))
             inputs[table] = Changes(columns, np.array([weight for _, weight in rows], np.int64))
         for name, batch in self.circuit.step(inputs).items():
             if name in self.sums:
                 changes = decoded(batch, self.schemas[name], self.circuit.pool)
                 signs: dict[Any, bool] = {}
-                for row, weight in [] if any(self.circuit.carried.values()) else changes:
+                for row, weight in [] if any(self.circuit.fates.values()) else changes:
                     assert weight and signs.setdefault(plain(row), weight > 0) == (weight > 0), f"{name}: {changes}"
                 self.sums[name].add(changes)
 
@@ -102,6 +123,7 @@ class Run:
         pool = Pool.restored({k[5:]: a for k, a in state.items() if k.startswith("pool/")})
         self.circuit = lower(self.program, pool)
         self.circuit.collector.eager = True
+        spoil(self.circuit.pool)
         self.circuit.restore(state)
 
     def view(self, name: str) -> Counter[Any]:

@@ -128,6 +128,7 @@ class BoundedCircuit:
         """Let changes run through all operators. inputs: of operators; given: what operators gave by themselves."""
         circuit = self.circuit
         collector = circuit.collector
+        circuit.pool.begin_step()
         collector.advance()
         deltas: list[Delta | None] = [None] * len(circuit.operators)
         ran: list[tuple[int, Wired]] = []
@@ -157,6 +158,7 @@ class BoundedCircuit:
             else:
                 wired.operator.commit()
         circuit.steps += 1
+        circuit.pool.end_step()
         return self._shown(deltas)
 
     def _shown(self, deltas: Sequence[Delta | None]) -> dict[str, Batch]:

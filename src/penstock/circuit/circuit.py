@@ -19,6 +19,7 @@ from penstock.circuit.operators.table import Table
 from penstock.circuit.retention import Retention
 from penstock.data.batch import Batch, Column
 from penstock.data.collecting import Coded, Collector
+from penstock.data.fate import Fate
 from penstock.data.pool import Pool
 from penstock.data.rows import RowLayout
 from penstock.data.types import Schema
@@ -57,13 +58,13 @@ class Output:
 class Circuit:
     """Built by `lower`; inputs and outputs by the relations' canonical names.
 
-    carried: for each table the positions of string columns whose equal values need no equal codes.
+    fates: for each table what it does with its columns, by position, where it is not to compare them.
     retentions: what of the state may be forgotten as time passes, by the operators' places.
     relieve: called after each piece of a step; it may put state on disk.
     """
 
     pool: Pool
-    carried: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    fates: Mapping[str, Mapping[int, Fate]] = field(default_factory=dict)
     operators: list[Wired] = field(default_factory=list)
     inputs: dict[str, int] = field(default_factory=dict)
     outputs: dict[str, Output] = field(default_factory=dict)
@@ -94,8 +95,11 @@ class Circuit:
         is not followed, since time that has passed is forgotten.
         Raises: EvaluationError if an expression has no value; the circuit is of no use afterwards.
         """
+        self.pool.begin_step()
         self.collector.advance()
-        return self.run(inputs, now_micros)
+        changes = self.run(inputs, now_micros)
+        self.pool.end_step()
+        return changes
 
     def run(self, inputs: Mapping[str, Batch], now_micros: int | None = None) -> dict[str, Batch]:
         """Do the same without freeing what nobody holds: as a part of another circuit's step."""

@@ -36,6 +36,7 @@ from penstock.circuit.operators.values import Values
 from penstock.circuit.operators.window import Window
 from penstock.circuit.retention import Retention
 from penstock.circuit.temporal import Temporal, temporal
+from penstock.data.fate import Fate
 from penstock.data.pool import Pool
 from penstock.data.rows import RowLayout
 from penstock.data.types import BOOLEAN, Kind, Schema, SqlType
@@ -43,7 +44,7 @@ from penstock.data.zset import Contents
 from penstock.sql.diagnostics import NotSupported
 from penstock.sql.evaluate import compile_expr
 from penstock.sql.plan import nodes
-from penstock.sql.plan.carried import carried_columns, carried_views
+from penstock.sql.plan.carried import carried_views, fates
 from penstock.sql.plan.expr import Call, ColumnRef, Expr, Literal
 from penstock.sql.plan.recursion import components, declared, given_name, round_of, variable_name
 from penstock.sql.plan.walk import children, columns_of, exprs_of
@@ -72,7 +73,7 @@ class Lowering:
     def __init__(self, program: nodes.Program, pool: Pool) -> None:
         self._program = program
         self._pool = pool
-        self.circuit = Circuit(pool, carried=carried_columns(program))
+        self.circuit = Circuit(pool, fates=fates(program))
         self._built: dict[int, int] = {}
         self._arranged: dict[Any, int] = {}
         self._bound: dict[int, nodes.Node] = {}
@@ -432,8 +433,12 @@ class Lowering:
             predicate, below = below.predicate, self._without_clock(below.input)
         if isinstance(below, nodes.Join) and below.kind == "inner" and self._alone(below):
             return self._join(below, (predicate, exprs), node.schema)
-        carried = id(node) in self._handed_out and self._uses[id(node)] <= 1 and self.append_only(node)
-        return self._add(node.schema, Linear(predicate, exprs, self._pool, carried), self.node(below))
+        return self._add(node.schema, Linear(predicate, exprs, self._pool, self._fate(node)), self.node(below))
+
+    def _fate(self, node: nodes.Node) -> Fate:
+        """Tell what becomes of what a node computes."""
+        is_last = id(node) in self._handed_out and self._uses[id(node)] <= 1
+        return Fate.PASSED if is_last and self.append_only(node) else Fate.COMPARED
 
     def _alone(self, node: nodes.Node) -> bool:
         return self._uses[id(node)] <= 1 and id(node) not in self._built

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from penstock.data import decimal128
 from penstock.data.arrow_types import arrow_type
 from penstock.data.batch import Batch, Column, Mask, Words
+from penstock.data.fate import Fate
 from penstock.data.jsontext import parse_variant
 from penstock.data.pool import Bytes, Pool
 from penstock.data.types import BINARIES, FLOATS, INTEGERS, STRINGS, Kind, Schema, SqlType
@@ -38,12 +39,11 @@ def from_arrow(
     schema: Schema,
     pool: Pool,
     weights: Words | None = None,
-    carried: Collection[int] = (),
+    fates: Mapping[int, Fate] | None = None,
 ) -> Batch:
     """Return a batch of a pyarrow.RecordBatch, or Table, whose columns are found by name, if need be ignoring case.
 
-    weights: (n,) int64; each row once if not given. carried: positions of string columns that nobody compares; where
-    their values hardly repeat they are appended to the pool without being looked for.
+    weights: (n,) int64; each row once if not given. fates: of columns by position, of others: they are compared.
     A column that is not there is NULL; others are ignored.
     Raises: ValueOutOfRange for values that do not fit; ValueError for an Arrow type that cannot be taken, or for a
     NULL or missing column where the schema has none.
@@ -52,10 +52,11 @@ def from_arrow(
     names = list(record_batch.schema.names)
     folded = {name.lower(): i for i, name in reversed([*enumerate(names)])}
     columns = []
+    pools = {} if fates is None else {position: pool.making(fate) for position, fate in fates.items()}
     for position, field in enumerate(schema):
         at = names.index(field.name) if field.name in names else folded.get(field.name.lower())
         if at is not None:
-            column = column_from_arrow(record_batch.column(at), field.type, pool, position in carried)
+            column = column_from_arrow(record_batch.column(at), field.type, pools.get(position, pool))
         else:
             column = Column(np.zeros(size, np.int64), np.ones(size, np.bool_))
         if column.nulls is not None and not field.type.nullable and column.nulls.any():
@@ -66,7 +67,7 @@ def from_arrow(
     return Batch(columns, np.ones(size, np.int64) if weights is None else weights)
 
 
-def column_from_arrow(array: Any, type: SqlType, pool: Pool, carried: bool = False) -> Column:
+def column_from_arrow(array: Any, type: SqlType, pool: Pool) -> Column:
     """Return a column of a pyarrow.Array or ChunkedArray."""
     if isinstance(array, pa.ChunkedArray):
         array = array.combine_chunks()
@@ -78,20 +79,12 @@ def column_from_arrow(array: Any, type: SqlType, pool: Pool, carried: bool = Fal
     if pa.types.is_null(array.type):
         return Column(np.zeros(len(array), np.int64), np.ones(len(array), np.bool_))
     try:
-        words = _taken(array, type, pool, carried)
+        words = _dictionary(array, type, pool) if pa.types.is_dictionary(array.type) else _words(array, type, pool)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError, OverflowError) as error:
         raise ValueOutOfRange(f"{array.type} as {type.kind.value}: {error}") from None
     if nulls is not None:
         words[nulls] = 0
     return Column(words, nulls)
-
-
-def _taken(array: Any, type: SqlType, pool: Pool, carried: bool) -> Words:
-    if pa.types.is_dictionary(array.type):
-        return _dictionary(array, type, pool)
-    if carried and type.kind in STRINGS:
-        return _texts(array, True, pool.carry_buffers)
-    return _words(array, type, pool)
 
 
 def _nulls(array: Any) -> Mask | None:

@@ -153,7 +153,7 @@ def _move(
             continue
         old = entries[code, 1]
         if segments[old >> SEGMENT_BITS, 0] & LEAVING:
-            at = place(size, heap, segments, meta)
+            at = place(size, segments, meta)
             for j in range(size):
                 heap[at + j] = heap[old + j]
             entries[code, 1] = at

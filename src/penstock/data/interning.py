@@ -62,8 +62,8 @@ def _bucket(h: Any, meta: Any) -> Any:  # pragma: no cover - compiled
     return b
 
 
-@compiled(types.int64(types.int64, _HEAP, types.int64[:, ::1], _I64))
-def _vacant_run(wanted: int, heap: Any, segments: Any, meta: Any) -> Any:  # pragma: no cover - compiled
+@compiled(types.int64(types.int64, types.int64[:, ::1], _I64))
+def _vacant_run(wanted: int, segments: Any, meta: Any) -> Any:  # pragma: no cover - compiled
     """Return the first of `wanted` segments in a row that can be used again, or the first never used."""
     top = meta[TOP] >> SEGMENT_BITS
     if meta[VACANT] >= wanted:
@@ -77,17 +77,17 @@ def _vacant_run(wanted: int, heap: Any, segments: Any, meta: Any) -> Any:  # pra
                 meta[VACANT] -= wanted
                 meta[HINT] = (s + 1) % top
                 return s - wanted + 1
-    if (top + wanted) << SEGMENT_BITS > len(heap):
+    if top + wanted > len(segments):
         raise MemoryError("the values of one circuit have reached the limit of their heap")
     meta[TOP] = (top + wanted) << SEGMENT_BITS
     return top
 
 
-@compiled(types.int64(types.int64, _HEAP, types.int64[:, ::1], _I64))
-def _open(size: int, heap: Any, segments: Any, meta: Any) -> Any:  # pragma: no cover - compiled
+@compiled(types.int64(types.int64, types.int64[:, ::1], _I64))
+def _open(size: int, segments: Any, meta: Any) -> Any:  # pragma: no cover - compiled
     """Return a place for a value that the open segment has no room for."""
     wanted = max((size + SEGMENT - 1) >> SEGMENT_BITS, 1)
-    first = _vacant_run(wanted, heap, segments, meta)
+    first = _vacant_run(wanted, segments, meta)
     for s in range(first, first + wanted):
         segments[s, 0] = IN_USE | RECENT
         segments[s, 1] = 0
@@ -100,13 +100,13 @@ def _open(size: int, heap: Any, segments: Any, meta: Any) -> Any:  # pragma: no 
 
 
 @compiled(inline=True)
-def place(size: Any, heap: Any, segments: Any, meta: Any) -> Any:  # pragma: no cover - compiled
+def place(size: Any, segments: Any, meta: Any) -> Any:  # pragma: no cover - compiled
     """Return where a new value of that size goes."""
     at = meta[AT]
     if at + size <= meta[LIMIT]:
         meta[AT] = at + size
     else:
-        at = _open(size, heap, segments, meta)
+        at = _open(size, segments, meta)
     meta[MADE_BYTES] += size
     return at
 
@@ -230,7 +230,7 @@ def intern(
             code = np.int64(tail & _LINK) - 1
         if code < 0:
             code = _fresh_code(entries, marks, meta)
-            at = place(n, heap, segments, meta)
+            at = place(n, segments, meta)
             for j in range(n):
                 heap[at + j] = data[a + j]
             entries[code, 0] = np.int64(h)
@@ -261,10 +261,10 @@ def append(
         while j < count and offsets[j + 1] - first <= room:
             j += 1
         if j == i:
-            at = place(offsets[i + 1] - first, heap, segments, meta)
+            at = place(offsets[i + 1] - first, segments, meta)
             j = i + 1
         else:
-            at = place(offsets[j] - first, heap, segments, meta)
+            at = place(offsets[j] - first, segments, meta)
         for k in range(offsets[j] - first):
             heap[at + k] = data[first + k]
         for k in range(i, j):

@@ -16,8 +16,9 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from penstock.data import interning
+from penstock.data import interning, passing
 from penstock.data.batch import Words
+from penstock.data.fate import Fate
 from penstock.data.interning import (
     AT,
     BUCKETS,
@@ -34,12 +35,13 @@ from penstock.data.interning import (
     VACANT,
 )
 from penstock.data.memory import Reserve, holders
+from penstock.data.passing import FIRST_BYTE, FIRST_CODE, Ring, hand_on
 
 Bytes = npt.NDArray[np.uint8]
 Entries = npt.NDArray[np.int64]
 
-_HEAP_BYTES = 1 << 38
-MAX_CODES = 1 << 31
+_HEAP_BYTES = FIRST_BYTE + passing.BYTES
+MAX_CODES = FIRST_CODE + passing.CODES
 """Every code is less, and none is negative; so words beyond can stand for something else (`decimal128.py`)."""
 _FIRST_BUCKETS = 1024
 _SAMPLE = 64
@@ -50,9 +52,9 @@ class Lease:
 
     __slots__ = ("__weakref__", "_leases")
 
-    def __init__(self, leases: dict[int, int], epoch: int) -> None:
+    def __init__(self, leases: dict[int, tuple[int, int]], epoch: int, turn: int) -> None:
         self._leases = leases
-        leases[id(self)] = epoch
+        leases[id(self)] = epoch, turn
 
     def __del__(self) -> None:
         self._leases.pop(id(self), None)
@@ -71,9 +73,10 @@ class Remembered(Protocol):
 class Pool:
     """Interned byte strings of one circuit. Not safe for use by threads that do not hold the interpreter's lock.
 
-    Codes are freed when no state of the circuit holds them (`collecting.py`). Who keeps codes of its own making
-    anywhere else keeps a `lease` beside them, taken before they were made; who keeps codes that came out of the circuit
-    for longer than a step has taken keeps a `hold`. Constants are made under `keeping`.
+    Codes are freed when no state of the circuit holds them (`collecting.py`); those of values that only pass through it
+    when the step after theirs begins (`passing.py`). Who keeps codes of its own making anywhere else, but for the next
+    step to take in, keeps a `lease` beside them, taken before they were made; who keeps codes that came out of the
+    circuit beyond the beginning of its next step keeps a `hold`. Constants are made under `keeping`.
     """
 
     def __init__(self) -> None:
@@ -81,17 +84,19 @@ class Pool:
         self._heap: Bytes = self._heap_area.array
         self._entries_area = Reserve(MAX_CODES * 3)
         self._entries: Entries = self._entries_area.array.reshape(MAX_CODES, 3)
-        self._buckets_area = Reserve(MAX_CODES, np.int32)
+        self._buckets_area = Reserve(FIRST_CODE, np.int32)
         self._buckets: npt.NDArray[np.int32] = self._buckets_area.array
-        self._marks_area = Reserve(MAX_CODES, np.uint8)
+        self._marks_area = Reserve(FIRST_CODE, np.uint8)
         self._marks: Bytes = self._marks_area.array
-        self._segments_area = Reserve(_HEAP_BYTES // SEGMENT * 2)
+        self._segments_area = Reserve(FIRST_BYTE // SEGMENT * 2)
         self._segments: Entries = self._segments_area.array.reshape(-1, 2)
         self._meta = np.zeros(META, np.int64)
         self._meta[BUCKETS] = _FIRST_BUCKETS
         self._meta[MASK] = _FIRST_BUCKETS - 1
-        self._leases: dict[int, int] = {}
+        self._ring = Ring()
+        self._leases: dict[int, tuple[int, int]] = {}
         self.epoch = 0
+        self._turn = 0
         self.remembered: list[Remembered] = []
         with self.keeping():
             self.intern(b"")
@@ -108,7 +113,7 @@ class Pool:
 
     @property
     def bound(self) -> int:
-        """A number that is greater than every code."""
+        """A number that is greater than every code, but for those of values that only pass through."""
         return int(self._meta[COUNT])
 
     @property
@@ -116,20 +121,29 @@ class Pool:
         """Bytes in use by values and their index."""
         meta = self._meta
         heap = int(meta[TOP]) - int(meta[VACANT]) * SEGMENT - int(meta[LIMIT] - meta[AT])
-        return heap + int(meta[COUNT]) * 25 + int(meta[BUCKETS]) * 4
+        return heap + int(meta[COUNT]) * 25 + int(meta[BUCKETS]) * 4 + self._ring.size_bytes
 
     def lease(self) -> Lease:
         """Return what keeps the codes that are made or met from now on, for as long as somebody holds it."""
-        return Lease(self._leases, self.epoch)
+        return Lease(self._leases, self.epoch, self._turn)
 
     def hold(self) -> Lease:
         """Return what keeps all codes that mean something now, for as long as somebody has it: nothing is freed."""
-        return Lease(self._leases, -1)
+        return Lease(self._leases, -1, -1)
 
     @property
     def oldest_lease(self) -> int:
         """The epoch of the oldest lease; the present one without a lease."""
-        return min([*self._leases.values()], default=self.epoch)
+        return min((epoch for epoch, _ in [*self._leases.values()]), default=self.epoch)
+
+    def begin_step(self) -> None:
+        """Free the values that passed through in steps before, but for those that somebody has a lease for."""
+        self._ring.free(min((turn for _, turn in [*self._leases.values()]), default=self._turn))
+
+    def end_step(self) -> None:
+        """Take note that a step is over: what was made up to now goes when the next one begins."""
+        self._ring.end(self._turn)
+        self._turn += 1
 
     @contextmanager
     def keeping(self) -> Iterator[None]:
@@ -187,11 +201,27 @@ class Pool:
         take = self.append_buffers if len(distinct) > _SAMPLE // 2 else self._looked_for
         return take(data, offsets)
 
-    def carrying(self) -> Pool:
-        """Return this same pool for making values whose codes nobody compares: columns of them are carried."""
-        other = object.__new__(_CarryingPool)
+    def pass_buffers(self, data: Bytes, offsets: Words) -> Words:
+        """Return codes for n values that no state will hold (`passing.py`); arguments as `intern_buffers`.
+
+        What is made under `keeping` is kept nevertheless.
+        """
+        if not self._meta[KEEP]:
+            out = np.empty(len(offsets) - 1, np.int64)
+            if hand_on(data, offsets, out, self._entries, self._heap, self._ring.state):
+                return out
+        return self.carry_buffers(data, offsets)
+
+    def making(self, fate: Fate) -> Pool:
+        """Return this same pool for making values of such a fate."""
+        other = object.__new__(_POOLS[fate])
         other.__dict__ = self.__dict__
         return other
+
+    @property
+    def lasting(self) -> Pool:
+        """This same pool for making values that are remembered from step to step (`remembered`)."""
+        return self
 
     def value(self, code: int) -> bytes:
         """Return the bytes of a code."""
@@ -281,7 +311,21 @@ class Pool:
 
 
 class _CarryingPool(Pool):
-    """See `Pool.carrying`."""
+    """See `Pool.making`."""
 
     def intern_buffers(self, data: Bytes, offsets: Words) -> Words:
         return self.carry_buffers(data, offsets)
+
+
+class _PassingPool(Pool):
+    """See `Pool.making`."""
+
+    def intern_buffers(self, data: Bytes, offsets: Words) -> Words:
+        return self.pass_buffers(data, offsets)
+
+    @property
+    def lasting(self) -> Pool:
+        return self.making(Fate.CARRIED)
+
+
+_POOLS: Mapping[Fate, type[Pool]] = {Fate.COMPARED: Pool, Fate.CARRIED: _CarryingPool, Fate.PASSED: _PassingPool}

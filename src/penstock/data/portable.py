@@ -15,6 +15,7 @@ import numpy as np
 from penstock.data import decimal128
 from penstock.data.batch import Batch, Column, Mask, Words
 from penstock.data.changes import Changes
+from penstock.data.fate import Fate
 from penstock.data.pool import Pool
 from penstock.data.types import SqlType
 
@@ -56,8 +57,8 @@ def encode_changes(changes: Batch, types: Sequence[SqlType], pool: Pool) -> byte
     )
 
 
-def decode_changes(encoded: bytes, types: Sequence[SqlType], carried: Sequence[bool], pool: Pool) -> Changes:
-    """Return encoded changes with their values in `pool`. carried: columns whose values nothing compares.
+def decode_changes(encoded: bytes, types: Sequence[SqlType], fates: Sequence[Fate], pool: Pool) -> Changes:
+    """Return encoded changes with their values in `pool`. fates: of each column.
 
     Raises: msgspec.DecodeError if it is none.
     """
@@ -65,8 +66,8 @@ def decode_changes(encoded: bytes, types: Sequence[SqlType], carried: Sequence[b
     weights = _array(read.weights, np.int64)
     count = len(weights)
     columns = [
-        _decoded(column, type, is_carried, pool, count)
-        for column, type, is_carried in zip(read.columns, types, carried, strict=True)
+        _decoded(column, type, pool.making(fate), count)
+        for column, type, fate in zip(read.columns, types, fates, strict=True)
     ]
     patches = None if read.patches is None else _unpacked(read.patches, count)
     present = None if read.present is None else [_unpacked(mask, count) for mask in read.present]
@@ -86,7 +87,7 @@ def _encoded(column: Column, type: SqlType, pool: Pool) -> _Column:
     return _Column(_raw(index.astype(np.int64, copy=False)), nulls, _raw(data), _raw(offsets))
 
 
-def _decoded(column: _Column, type: SqlType, carried: bool, pool: Pool, count: int) -> Column:
+def _decoded(column: _Column, type: SqlType, pool: Pool, count: int) -> Column:
     nulls = None if column.nulls is None else _unpacked(column.nulls, count)
     words: Words = _array(column.words, np.int64)
     if not type.pooled:
@@ -96,8 +97,7 @@ def _decoded(column: _Column, type: SqlType, carried: bool, pool: Pool, count: i
     if type.wide:
         codes = decimal128.from_bytes(data, pool)
     else:
-        intern = pool.carry_buffers if carried else pool.intern_buffers
-        codes = intern(data, offsets) if len(offsets) > 1 else np.empty(0, np.int64)
+        codes = pool.intern_buffers(data, offsets) if len(offsets) > 1 else np.empty(0, np.int64)
     if nulls is None:
         return Column(codes[words] if count else codes, None)
     spread = np.zeros(count, np.int64)

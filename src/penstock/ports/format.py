@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from penstock.data.fate import Fate
+
 if TYPE_CHECKING:
     # The server's process keeps what was encoded and must not load the engine for it.
     from penstock.data.batch import Batch
@@ -38,8 +40,8 @@ class ColumnLayout:
     """A column as formats see it.
 
     name: canonical. case_sensitive: whether names in data must match exactly. default: word and null flag of what
-    stands in for a missing value, or None when there is no DEFAULT. carried: nothing compares the column's values, so
-    equal ones need no equal codes (`Pool.carry_buffers`). from_facts: for a DEFAULT that reads what a connector tells
+    stands in for a missing value, or None when there is no DEFAULT. fate: what the circuit does with the column's
+    values (`Pool.making`). from_facts: for a DEFAULT that reads what a connector tells
     of its messages, the defaults for so many messages; `default` is then the one without such facts.
     """
 
@@ -47,7 +49,7 @@ class ColumnLayout:
     case_sensitive: bool
     type: SqlType
     default: tuple[int, bool] | None = None
-    carried: bool = False
+    fate: Fate = Fate.COMPARED
     from_facts: Callable[[Sequence[Mapping[str, Any]]], list[tuple[int, bool]]] | None = None
 
 

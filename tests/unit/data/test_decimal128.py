@@ -13,6 +13,7 @@ from penstock.data import decimal128
 from penstock.data.batch import Batch, Column
 from penstock.data.comparing import WIDE, compare_words, comparison
 from penstock.data.decimal128 import FIRST_INLINE, LARGEST_INLINE
+from penstock.data.fate import Fate
 from penstock.data.order import order_words
 from penstock.data.pool import Pool
 from penstock.data.portable import decode_changes, encode_changes
@@ -119,7 +120,7 @@ def test_values_of_any_size_are_the_same_in_another_pool() -> None:
     column = encode_values(values, types[0], pool)
     changes = Batch([column], np.ones(len(values), np.int64))
 
-    moved = decode_changes(encode_changes(changes, types, pool), types, [False], other)
+    moved = decode_changes(encode_changes(changes, types, pool), types, [Fate.COMPARED], other)
 
     assert decode_column(moved.columns[0], types[0], other) == values
     assert moved.columns[0].words.tolist() == encode_values(values, types[0], other).words.tolist()

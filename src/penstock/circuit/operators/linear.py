@@ -11,6 +11,7 @@ import numpy as np
 
 from penstock.circuit.operator import Delta, Operator, batch_of
 from penstock.data.batch import Batch, Column
+from penstock.data.fate import Fate
 from penstock.data.pool import Pool
 from penstock.sql.evaluate import compile_exprs, compile_predicate
 from penstock.sql.plan.expr import Expr
@@ -19,13 +20,15 @@ from penstock.sql.plan.expr import Expr
 class Linear(Operator):
     """Rows for which the predicate is true, projected. predicate None: all rows; exprs None: the row as it is.
 
-    carried: nobody compares what the expressions give.
+    fate: what becomes of what the expressions give.
     """
 
-    def __init__(self, predicate: Expr | None, exprs: Sequence[Expr] | None, pool: Pool, carried: bool = False) -> None:
+    def __init__(
+        self, predicate: Expr | None, exprs: Sequence[Expr] | None, pool: Pool, fate: Fate = Fate.COMPARED
+    ) -> None:
         self.title = "filter" if exprs is None else "project" if predicate is None else "filter and project"
         self._predicate = None if predicate is None else compile_predicate(predicate, pool)
-        self._exprs = None if exprs is None else compile_exprs(exprs, pool, carried)
+        self._exprs = None if exprs is None else compile_exprs(exprs, pool, fate)
 
     def apply(self, batch: Batch) -> Batch | None:
         """Return the rows that remain of a batch, or None."""

@@ -30,9 +30,9 @@ def arrow_changes(batch: Any, table: Layout, pool: Pool) -> Changes:
             nulls = np.ones(batch.num_rows, np.bool_) if is_null else None
             columns.append(Column(np.full(batch.num_rows, word, np.int64), nulls))
             continue
-        carried = (0,) if layout.carried else ()
         try:
-            columns += from_arrow(batch, (Field(layout.name, layout.type),), pool, carried=carried).columns
+            field = Field(layout.name, layout.type)
+            columns += from_arrow(batch, (field,), pool, fates={0: layout.fate}).columns
         except ValueOutOfRange as error:
             raise ValueError(f"a value of column {layout.name!r} does not fit the table: {error}") from error
     return Changes(columns, np.ones(batch.num_rows, np.int64))

@@ -74,7 +74,7 @@ class PlainReader:
             ):
                 return None
             columns = [
-                column_from_arrow(values, column.type, self._pool, column.carried)
+                column_from_arrow(values, column.type, self._pool.making(column.fate))
                 for values, column in zip(rows.columns, self._table.columns, strict=True)
             ]
         except UNREADABLE:
@@ -103,7 +103,7 @@ class PlainReader:
                     values = pc.if_else(is_null, None, values)
             if values.null_count and not layout.type.nullable:
                 return None
-            return column_from_arrow(values, layout.type, self._pool, layout.carried)
+            return column_from_arrow(values, layout.type, self._pool.making(layout.fate))
         fields = read_fields(values.to_pylist(), layout.type, False)
         column, bad = read_column(fields, layout, text_reading(layout.type), self._pool)
         return None if bad else column

@@ -23,6 +23,12 @@ SKIP, INTEGER, MOMENT, TEXT = 0, 1, 2, 3
 """What is made of a field: nothing, an int64, microseconds since 1970, a string."""
 
 _NEWLINE = np.uint8(10)
+_ZEROS = np.uint64(0x3030303030303030)
+_ABOVE_NINE = np.uint64(0x7676767676767676)
+_PAIRS, _FOURS, _EIGHTS = np.uint64(2561), np.uint64(6553601), np.uint64(42949672960001)
+_OF_PAIRS, _OF_FOURS = np.uint64(0x00FF00FF00FF00FF), np.uint64(0x0000FFFF0000FFFF)
+_CLOCK = np.uint64(0x30303A30303A3030)
+"""The eight bytes 00:00:00."""
 _HIGH = np.uint64(0x8080808080808080)
 _DAY = 86_400_000_000
 
@@ -36,6 +42,21 @@ def _digits(data: Any, at: Any, count: Any) -> Any:  # pragma: no cover - compil
         if digit < 0 or digit > 9:
             return np.int64(-1)
         value = value * 10 + digit
+    return value
+
+
+@compiled(inline=True)
+def _digits_before(data: Any, end: Any, count: Any) -> Any:  # pragma: no cover - compiled
+    """Return the number of at most eight digits that end there, or -1; all at once but in the first eight bytes."""
+    value = np.int64(-1)
+    if end >= 8:
+        word = (load64(data, end - 8) ^ _ZEROS) & (~np.uint64(0) << np.uint64(64 - 8 * count))
+        if ((word + _ABOVE_NINE) | word) & _HIGH == 0:
+            word = (word * _PAIRS) >> np.uint64(8)
+            word = ((word & _OF_PAIRS) * _FOURS) >> np.uint64(16)
+            value = np.int64(((word & _OF_FOURS) * _EIGHTS) >> np.uint64(32))
+    else:
+        value = _digits(data, end - count, count)
     return value
 
 
@@ -65,19 +86,21 @@ def _day(data: Any, at: int) -> Any:  # pragma: no cover - compiled
 @compiled(types.int64(READ_BYTES, types.int64, types.int64))
 def _clock(data: Any, at: int, end: int) -> Any:  # pragma: no cover - compiled
     """Return the microseconds of a time HH:MM:SS, up to six digits of a second after it, or -1."""
-    hour = _digits(data, at, 2)
-    minute = _digits(data, at + 3, 2)
-    second = _digits(data, at + 6, 2)
-    if data[at + 2] != 58 or data[at + 5] != 58 or hour < 0 or hour > 23 or minute < 0 or minute > 59:
+    word = load64(data, at) ^ _CLOCK
+    if ((word + _ABOVE_NINE) | word) & _HIGH != 0 or data[at + 2] != 58 or data[at + 5] != 58:
         return -1
-    if second < 0 or second > 59:
+    pairs = word * np.uint64(10) + (word >> np.uint64(8))
+    hour = np.int64(pairs & np.uint64(0xFF))
+    minute = np.int64((pairs >> np.uint64(24)) & np.uint64(0xFF))
+    second = np.int64((pairs >> np.uint64(48)) & np.uint64(0xFF))
+    if hour > 23 or minute > 59 or second > 59:
         return -1
     micros = np.int64(0)
     if end > at + 8:
         places = end - at - 9
         if data[at + 8] != 46 or places < 1 or places > 6:
             return -1
-        micros = _digits(data, at + 9, places)
+        micros = _digits_before(data, end, places)
         if micros < 0:
             return -1
         for _ in range(6 - places):
@@ -171,12 +194,18 @@ def _scan(
                 if end - at > 18 or (size == 1 and at == end):
                     return -1
                 value = np.int64(0)
-                for k in range(at, end):
-                    digit = np.int64(data[k]) - 48
-                    if digit < 0 or digit > 9:
+                if end - at > 8:
+                    value = _digits(data, at, end - at - 8)
+                    if value < 0:
                         return -1
-                    value = value * 10 + digit
-                words[number, row] = value if at == start else -value
+                    value *= 100_000_000
+                    at = end - 8
+                if end > at:
+                    low = _digits_before(data, end, end - at)
+                    if low < 0:
+                        return -1
+                    value += low
+                words[number, row] = -value if size > 0 and data[start] == 45 else value
                 nulls[number, row] = size == 0
                 number += 1
             elif kind == MOMENT:
@@ -228,14 +257,14 @@ def kind_of(type: SqlType) -> int | None:
     return TEXT if type.kind in STRINGS else None
 
 
-def scan_csv(data: bytes, delimiter: str, kinds: Sequence[int], names: Sequence[str]) -> Any:
+def scan_csv(data: bytes | memoryview, delimiter: str, kinds: Sequence[int], names: Sequence[str]) -> Any:
     """Return the rows of whole lines as a pyarrow.RecordBatch, or None if they need a closer look.
 
     kinds: for each field of a line what is made of it; names: of the columns that are made.
     An empty number or timestamp is NULL, an empty text is empty.
     """
-    if not data.endswith(b"\n"):
-        data += b"\n"
+    if data[-1:] != b"\n":
+        data = bytes(data) + b"\n"
     buffer = np.frombuffer(data, np.uint8)
     room, plain = _survey(buffer)
     made = [kind for kind in kinds if kind != SKIP]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from penstock.circuit.circuit import Circuit
 from penstock.circuit.lower import lower
+from penstock.data.fate import Fate
 from penstock.data.pool import Pool
 from penstock.ports.format import ColumnLayout, Layout
 from penstock.services.circuits.facts import defaults_by_facts
@@ -46,11 +47,11 @@ def build(program: Program, pool: Pool | None = None) -> Built:
     views = {view.name: view for view in program.views if not view.local}
     shown = (ERROR_VIEW, *tables.values(), *views.values())
     with pool.keeping():
-        layouts = {r.name: _layout(r, pool, circuit.carried.get(r.name, ())) for r in shown}
+        layouts = {r.name: _layout(r, pool, circuit.fates.get(r.name, {})) for r in shown}
     return Built(program, circuit, pool, tables, views, layouts)
 
 
-def _layout(relation: Relation, pool: Pool, carried: Collection[int]) -> Layout:
+def _layout(relation: Relation, pool: Pool, fates: Mapping[int, Fate]) -> Layout:
     columns = []
     for i, (declared, typed) in enumerate(zip(relation.columns, relation.schema, strict=True)):
         default, from_facts = None, None
@@ -59,5 +60,6 @@ def _layout(relation: Relation, pool: Pool, carried: Collection[int]) -> Layout:
             (default,) = defaults([{}])
             if any(isinstance(part, ColumnRef) for part in parts(declared.default)):
                 from_facts = defaults
-        columns.append(ColumnLayout(typed.name, declared.case_sensitive, typed.type, default, i in carried, from_facts))
+        fate = fates.get(i, Fate.COMPARED)
+        columns.append(ColumnLayout(typed.name, declared.case_sensitive, typed.type, default, fate, from_facts))
     return Layout(relation.name, tuple(columns), relation.primary_key)

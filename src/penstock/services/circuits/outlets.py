@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from penstock.data.batch import Batch, concat
+from penstock.data.fate import Fate
 from penstock.data.pool import Pool
 from penstock.data.portable import decode_changes, encode_changes
 from penstock.data.rows import RowLayout
@@ -185,8 +186,8 @@ class Outlet:
         pieces: list[Encoded] = []
         if self._buffer:
             lease = self._pool.lease()
-            never = [False] * len(self._types)
-            parts = [decode_changes(changes, self._types, never, self._pool) for _, changes in self._buffer]
+            fates = [Fate.COMPARED] * len(self._types)
+            parts = [decode_changes(changes, self._types, fates, self._pool) for _, changes in self._buffer]
             pieces = encoded(self._encoder, consolidate(concat(parts), self._rows), self.endpoint)
             del lease
         with self._changed:

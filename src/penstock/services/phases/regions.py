@@ -123,8 +123,7 @@ class Region:
             columns = [*batch.columns, *(predicate.apply(batch) for predicate in predicates)]
             names = [field.name for field in self._schemas[table]]
             batch = pa.RecordBatch.from_arrays(columns, names=names)
-        carried = self._circuit.circuit.carried.get(table, frozenset())
-        words = from_arrow(batch, self._schemas[table], self._pool, carried=carried)
+        words = from_arrow(batch, self._schemas[table], self._pool, fates=self._circuit.circuit.fates.get(table))
         try:
             gained = self._circuit.step({table: words})
         except EvaluationError as error:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from penstock.data.batch import Column, Mask
+from penstock.data.fate import Fate
 from penstock.data.pool import Pool
 from penstock.data.types import SqlType
 from penstock.data.values import encode_value
@@ -56,15 +57,15 @@ def compile_expr(expr: Expr, pool: Pool) -> Evaluator:
     return run
 
 
-def compile_exprs(exprs: Sequence[Expr], pool: Pool, carried: bool = False) -> EvaluatorOfMany:
+def compile_exprs(exprs: Sequence[Expr], pool: Pool, fate: Fate = Fate.COMPARED) -> EvaluatorOfMany:
     """Return the evaluator of several expressions over the same rows; what they share is computed once.
 
-    carried: nobody compares the results, so equal ones need no equal codes.
+    fate: what becomes of the results. If nobody compares them, equal ones need no equal codes.
     """
     shared, rewritten = share(exprs)
     compiler = Compiler(Context(pool))
-    last = Compiler(Context(pool.carrying()), compiler) if carried else compiler
-    outputs = [(last if isinstance(e, Call) else compiler).compile(e).run for e in rewritten]
+    last = compiler if fate is Fate.COMPARED else Compiler(Context(pool.making(fate)), compiler)
+    outputs = [last.compile(e).run for e in rewritten]
     first = [compiler.compile(e).run for e in shared]
     width = len(outputs)
 
@@ -122,7 +123,7 @@ class Compiled:
 
 
 class Compiler:
-    """Compiles expressions for one pool. arguments: what compiles the arguments of calls, if not the same."""
+    """Compiles expressions for one pool. arguments: what compiles parts that are computed with, if not the same."""
 
     def __init__(self, context: Context, arguments: Compiler | None = None) -> None:
         self._context = context
@@ -217,7 +218,7 @@ class Compiler:
         return kernel
 
     def _cast(self, node: Cast) -> Compiled:
-        part = self.compile(node.arg)
+        part = self._arguments.compile(node.arg)
         argument = part.argument
         kernel, can_fail, tolerant = prepare_cast(self._context, argument.type, node.type, node.safe)
         if kernel is None:
@@ -233,9 +234,9 @@ class Compiler:
         return self._fold(made, [part], node)
 
     def _case(self, node: Case) -> Compiled:
-        conditions = [self.compile(when) for when, _ in node.whens]
+        conditions = [self._arguments.compile(when) for when, _ in node.whens]
         values = [*(self.compile(value) for _, value in node.whens), self.compile(node.otherwise)]
-        masks = [self.mask(when, True) for when, _ in node.whens]
+        masks = [self._arguments.mask(when, True) for when, _ in node.whens]
         parts = [*conditions, *values]
         later = [*conditions[1:], *values]
         at_once = not any(p.argument.can_fail or p.costly for p in later)

@@ -26,6 +26,7 @@ _UUID = re.compile(r"(\{)?(?:[0-9a-fA-F]{4}-?){7}[0-9a-fA-F]{4}(?(1)\})")
 
 def by_distinct(source: SqlType, target: SqlType, pool: Pool, convert: Many, can_fail: bool) -> Conversion:
     """Return the cast of a pooled type that converts each distinct value once."""
+    pool = pool.lasting
 
     def compute(codes: Words) -> Column:
         return encode_values(convert(decode_words(codes, source, pool)), target, pool)

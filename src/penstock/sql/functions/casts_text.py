@@ -111,7 +111,7 @@ def _to_text(context: Context, source: SqlType, target: SqlType, safe: bool) -> 
 def _text_to_text(context: Context, source: SqlType, target: SqlType, safe: bool) -> Conversion:
     if target.precision is None or _already_fits(source, target):
         return KEEP
-    pool = context.pool
+    pool = context.pool.lasting
 
     def compute(codes: Words) -> Column:
         return Column(pool.intern_many([fit(v.decode(), target).encode() for v in pool.values(codes)]))
@@ -230,7 +230,7 @@ def _moment_reader(target: SqlType) -> Read:
 
 @conversion(STRINGS, (Kind.BOOLEAN, *INTEGERS, *FLOATS, Kind.DECIMAL, *TEMPORAL, *INTERVALS))
 def _from_text(context: Context, source: SqlType, target: SqlType, safe: bool) -> Conversion:
-    pool = context.pool
+    pool = context.pool.lasting
     read = reader(target)
 
     def compute(codes: Words) -> Column:

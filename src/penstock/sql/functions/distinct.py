@@ -8,14 +8,16 @@ A family registers Python functions with `by_value`, functions over whole column
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+from numba import types
 
 from penstock.data.arrow import column_to_arrow
 from penstock.data.arrow_reading import column_from_arrow
 from penstock.data.batch import Column, Mask, Words
+from penstock.data.kernels import compiled
 from penstock.data.memory import Reserve
 from penstock.data.pool import Pool
 from penstock.data.types import VARCHAR, SqlType
@@ -46,6 +48,40 @@ F = TypeVar("F", bound=Callable[..., object])
 _FIRST_CODES = 1 << 20
 _GROWTH = 16
 _UNKNOWN, _VALUE, _NULL = 0, 1, 2
+
+
+_I64, _READ_I64 = types.int64[::1], types.Array(types.int64, 1, "A", readonly=True)
+
+
+@compiled(types.UniTuple(types.int64, 2)(_READ_I64, types.uint8[::1], _I64, _I64, types.boolean[::1]))
+def _recall(codes: Any, state: Any, known: Any, words: Any, nulls: Any) -> Any:  # pragma: no cover - compiled
+    """Write what is known of codes; returns of how many nothing is, and how many are null."""
+    unknown = np.int64(0)
+    null = np.int64(0)
+    for i in range(len(codes)):
+        code = codes[i]
+        words[i] = known[code]
+        nulls[i] = state[code] == _NULL
+        unknown += state[code] == _UNKNOWN
+        null += state[code] == _NULL
+    return unknown, null
+
+
+@compiled(types.int64(_READ_I64, types.int64, _I64, _I64))
+def runs(words: Any, unit: int, starts: Any, inverse: Any) -> Any:  # pragma: no cover - compiled
+    """Find runs of words that lie in the same unit, a multiple of it and what follows; returns how many there are.
+
+    starts: for each run the multiple that it lies in; inverse: for each word its run.
+    """
+    n = np.int64(0)
+    low = np.int64(0)
+    for i in range(len(words)):
+        if n == 0 or words[i] < low or words[i] > low + (unit - 1):
+            low = words[i] - words[i] % unit
+            starts[n] = low
+            n += 1
+        inverse[i] = n - 1
+    return n
 
 
 class Memo:
@@ -86,18 +122,18 @@ class Memo:
     def __call__(self, codes: Words) -> Column:
         """Return the results for codes; those not seen before are computed, each once."""
         self._make_room()
-        state = self._state[codes]
-        fresh = state == _UNKNOWN
-        if fresh.any():
-            missing = self._once(codes[fresh])
+        words = np.empty(len(codes), np.int64)
+        nulls = np.empty(len(codes), np.bool_)
+        unknown, null = _recall(codes, self._state, self._words, words, nulls)
+        if unknown:
+            missing = self._once(codes[self._state[codes] == _UNKNOWN])
             made = self._compute(missing)
             self._words[missing] = made.words
             self._state[missing] = _VALUE if made.nulls is None else np.where(made.nulls, _NULL, _VALUE)
             if len(missing) == len(codes):
                 return made
-            state = self._state[codes]
-        nulls = state == _NULL
-        return Column(self._words[codes], nulls if nulls.any() else None)
+            _, null = _recall(codes, self._state, self._words, words, nulls)
+        return Column(words, nulls if null else None)
 
     def _once(self, codes: Words) -> Words:
         """Return each of some unknown codes once: of equal ones the last to write its place wins."""
@@ -146,11 +182,10 @@ def distinct_rows(columns: Sequence[Column], row_count: int) -> tuple[npt.NDArra
 
 def _ranks(key: Words) -> npt.NDArray[np.intp]:
     """Return for each word its rank among the different ones; runs of equal words, as time makes them, are cheap."""
-    starts = np.flatnonzero(np.concatenate([np.ones(1, np.bool_), key[1:] != key[:-1]]))
-    if len(starts) * 2 > len(key):
-        return np.unique(key, return_inverse=True)[1]
-    _, inverse = np.unique(key[starts], return_inverse=True)
-    return np.repeat(inverse, np.diff(starts, append=len(key)))
+    starts, run = np.empty(len(key), np.int64), np.empty(len(key), np.int64)
+    count = runs(key, 1, starts, run)
+    inverse = np.unique(starts[:count], return_inverse=True)[1]
+    return inverse if count == len(key) else inverse[run]
 
 
 def over_distinct(bulk: Bulk, pool: Pool, signature: Signature, columns: Sequence[Column], row_count: int) -> Column:
@@ -216,6 +251,8 @@ def _by_code(type: SqlType) -> bool:
 def _remembering(
     run: Bulk, pool: Pool, signature: Signature, constants: Sequence[Column | None], at: int, strict: bool
 ) -> Kernel:
+    pool = pool.lasting
+
     def spread(column: Column, size: int) -> Column:
         return Column(np.full(size, column.words[0], np.int64))
 

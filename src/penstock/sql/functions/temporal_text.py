@@ -18,7 +18,7 @@ from penstock.sql.functions import civil
 from penstock.sql.functions.civil import DAY_MICROS
 from penstock.sql.functions.coercion import any_nullable, expect_count, mismatch
 from penstock.sql.functions.decimals import loader, rounded, scale_of
-from penstock.sql.functions.distinct import by_value, over_distinct_values
+from penstock.sql.functions.distinct import by_value, over_distinct_values, runs
 from penstock.sql.functions.registry import (
     Context,
     Kernel,
@@ -132,7 +132,11 @@ def _prepare_format(context: Context, signature: Signature, constants: Sequence[
 
     def kernel(arguments: Sequence[Column], row_count: int) -> Column:
         moment = arguments[1]
-        return write([arguments[0], Column(moment.words // unit * unit, moment.nulls)], row_count)
+        if moment.nulls is not None or row_count < 2:
+            return write([arguments[0], Column(moment.words // unit * unit, moment.nulls)], row_count)
+        starts, run = np.empty(row_count, np.int64), np.empty(row_count, np.int64)
+        count = runs(moment.words, unit, starts, run)
+        return write([Column(arguments[0].words[:count]), Column(starts[:count])], count).take(run)
 
     return kernel
 

@@ -1,12 +1,14 @@
 """Which columns of append-only tables a program only carries: no operator compares them or computes with them, other
-than by quick functions of their text; and which views it only hands out.
+than by quick functions of their text; which of those it just hands on; and which views it only hands out.
 
 Values of such columns need no common code for equal values, so taking them in need not look them up: a row of an
-append-only table is never named again from outside, and inside it keeps the codes that it came with.
+append-only table is never named again from outside, and inside it keeps the codes that it came with. Where only
+filters, projections and unions lie between the table and what is handed out, they are gone with their step.
 """
 
 from __future__ import annotations
 
+from penstock.data.fate import Fate
 from penstock.data.types import Kind
 from penstock.sql.functions.registry import FUNCTIONS
 from penstock.sql.plan import recursion
@@ -14,6 +16,7 @@ from penstock.sql.plan.expr import Call, Case, Cast, ColumnRef, Expr, Literal
 from penstock.sql.plan.nodes import (
     Aggregate,
     Distinct,
+    Filter,
     Join,
     Node,
     Program,
@@ -23,11 +26,19 @@ from penstock.sql.plan.nodes import (
     UnionAll,
     ViewScan,
 )
-from penstock.sql.plan.walk import children, columns_of, exprs_of
+from penstock.sql.plan.walk import children, columns_of, exprs_of, parts
 
 
-def carried_columns(program: Program) -> dict[str, frozenset[int]]:
-    """Return for each append-only table the positions of its pooled columns that are only carried."""
+def fates(program: Program) -> dict[str, dict[int, Fate]]:
+    """Return for each append-only table what becomes of its columns, by position, where they are not compared."""
+    kept = _kept(program)
+    return {
+        table: {i: Fate.CARRIED if i in kept.get(table, ()) else Fate.PASSED for i in sorted(columns)}
+        for table, columns in _carried(program).items()
+    }
+
+
+def _carried(program: Program) -> dict[str, frozenset[int]]:
     compared: dict[str, set[int]] = {}
     plans = {view.name: view.plan for view in program.views if view.plan is not None}
     # The rows of a recursive view are compared as wholes, so nobody else who reads it has to be asked.
@@ -60,6 +71,58 @@ def carried_views(program: Program) -> frozenset[str]:
         and view.emit_final is None
         and all(column.lateness is None for column in view.columns)
     )
+
+
+def _kept(program: Program) -> dict[str, set[int]]:
+    """Return for each table the columns whose values state may hold, or that something reads."""
+    recursive = recursion.declared(program)
+    whole = recursive | {index.relation for index in program.indexes}
+    keeping = _Keeping({view.name: view.plan for view in program.views if view.plan and view.name not in recursive})
+    for table in program.tables:
+        if table.materialized or table.name in whole or any(column.watermark is not None for column in table.columns):
+            keeping.kept[table.name] = set(range(len(table.schema)))
+    for view in program.views:
+        is_whole = view.materialized or view.name in whole or view.emit_final is not None
+        assert view.plan is not None
+        keeping.visit(view.plan, set(range(len(view.schema))) if is_whole else set())
+    return keeping.kept
+
+
+class _Keeping:
+    """Finds what columns of tables are kept. plans: of the views that others are followed into."""
+
+    def __init__(self, plans: dict[str, Node]) -> None:
+        self.kept: dict[str, set[int]] = {}
+        self._plans = plans
+        self._seen: dict[int, set[int]] = {}
+
+    def visit(self, node: Node, held: set[int]) -> None:
+        """Go down a plan; held: output columns of the node that something above it keeps or reads."""
+        seen = self._seen.get(id(node))
+        if seen is not None and held <= seen:
+            return
+        held = self._seen[id(node)] = held | (seen or set())
+        if isinstance(node, Scan):
+            self.kept.setdefault(node.table, set()).update(held)
+        elif isinstance(node, ViewScan):
+            if node.view in self._plans:
+                self.visit(self._plans[node.view], held)
+        elif isinstance(node, Project) and not _reads_clock(node):
+            needed = (e for i, e in enumerate(node.exprs) if i in held or not isinstance(e, ColumnRef))
+            self.visit(node.input, set[int]().union(*map(columns_of, needed)))
+        elif isinstance(node, Filter) and not _reads_clock(node):
+            self.visit(node.input, held | columns_of(node.predicate))
+        elif isinstance(node, UnionAll):
+            for input in node.inputs:
+                self.visit(input, held)
+        else:
+            for input in children(node):
+                self.visit(input, set(range(len(input.schema))))
+
+
+def _reads_clock(node: Node) -> bool:
+    """Whether time that passes changes what a node gives, so that it remembers rows."""
+    return any(isinstance(part, Call) and part.name == "NOW" for expr in exprs_of(node) for part in parts(expr))
 
 
 def _nodes(plan: Node) -> list[Node]:

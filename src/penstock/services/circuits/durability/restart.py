@@ -178,8 +178,8 @@ def _carried_over(
 def _moved(table: str, old: Built, new: Built) -> Changes:
     """Return a table's rows with their values in the new circuit's pool."""
     types = [column.type for column in old.layouts[table].columns]
-    carried = [column.carried for column in new.layouts[table].columns]
-    return decode_changes(encode_changes(old.circuit.contents(table), types, old.pool), types, carried, new.pool)
+    fates = [column.fate for column in new.layouts[table].columns]
+    return decode_changes(encode_changes(old.circuit.contents(table), types, old.pool), types, fates, new.pool)
 
 
 def changes_of(entry: StepTaken, built: Built) -> dict[str, Batch]:
@@ -187,5 +187,5 @@ def changes_of(entry: StepTaken, built: Built) -> dict[str, Batch]:
     changes: dict[str, Batch] = {}
     for table, encoded in entry.tables.items():
         columns = built.layouts[table].columns
-        changes[table] = decode_changes(encoded, [c.type for c in columns], [c.carried for c in columns], built.pool)
+        changes[table] = decode_changes(encoded, [c.type for c in columns], [c.fate for c in columns], built.pool)
     return changes
