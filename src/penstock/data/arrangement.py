@@ -15,7 +15,7 @@ import numpy.typing as npt
 from penstock.data.batch import Words
 from penstock.data.collecting import Coded, coded
 from penstock.data.kernels import compiled
-from penstock.data.records import COUNT, FREE, FREED, LIVE, Records, add, find, remove
+from penstock.data.records import COUNT, FREE, FREED, LIVE, Records, add, approach, find, remove
 from penstock.data.rows import RowLayout, Rows
 
 _HEAD, _ROWS, _TOTAL = 0, 1, 2
@@ -48,6 +48,8 @@ def _update(
     rp = 1 + row_width
     negative = 0
     for r in range(len(weights)):
+        approach(rows, row_directory, row_meta, row_hashes, r)
+        approach(keys, key_directory, key_meta, key_hashes, r)
         i = find(rows, row_directory, row_meta, new_rows, r, row_width, row_hashes[r])
         if i >= 0:
             k = rows[i, rp + _KEY]
@@ -111,6 +113,7 @@ def _append(
     width = new_rows.shape[1]
     rp = 1 + width
     for r in range(len(weights)):
+        approach(keys, key_directory, key_meta, key_hashes, r)
         k = find(keys, key_directory, key_meta, key_rows, r, key_width, key_hashes[r])
         if k < 0:
             k = add(keys, key_directory, key_meta, key_rows, r, key_width, key_hashes[r])
@@ -226,7 +229,7 @@ class Arrangement:
                 self.keys.meta,
                 keys,
                 self.keys.width,
-                self.keys.hashes(keys),
+                self.keys.hashes(keys, near=False),
                 self.rows.records,
                 self.rows.meta,
                 rows,
@@ -240,13 +243,13 @@ class Arrangement:
                 self.keys.meta,
                 keys,
                 self.keys.width,
-                self.keys.hashes(keys),
+                self.keys.hashes(keys, near=False),
                 self.rows.records,
                 self.rows.directory,
                 self.rows.meta,
                 rows,
                 self.rows.width,
-                self.rows.hashes(rows),
+                self.rows.hashes(rows, near=False),
                 np.ascontiguousarray(weights),
             )
         )

@@ -85,6 +85,26 @@ def store64(typingctx: Any, data: Any, index: Any, word: Any) -> Any:
 
 
 @intrinsic  # type: ignore[untyped-decorator]
+def prefetch(typingctx: Any, array: Any, index: Any, offset: Any) -> Any:
+    """Have the line of memory brought near that is `offset` bytes behind array[index], without waiting for it."""
+    signature = types.void(array, types.int64, types.int64)
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        view = context.make_array(signature.args[0])(context, builder, args[0])
+        stride = builder.extract_value(view.strides, 0)
+        start = builder.bitcast(view.data, ir.IntType(8).as_pointer())
+        place = builder.add(builder.mul(args[1], stride), args[2])
+        pointer = builder.gep(start, [place], source_etype=ir.IntType(8))
+        flag = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [pointer.type, flag, flag, flag])
+        hint = builder.module.declare_intrinsic("llvm.prefetch", (pointer.type,), kind)
+        builder.call(hint, [pointer, *(ir.Constant(flag, k) for k in (1, 3, 1))])  # to be written to, kept, data
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+@intrinsic  # type: ignore[untyped-decorator]
 def either_of_64(typingctx: Any, data: Any, index: Any, one: Any, other: Any) -> Any:
     """Return a bit for each of 64 bytes from any index on: whether it is one of two; the caller keeps within."""
     signature = types.uint64(data, types.int64, types.uint8, types.uint8)

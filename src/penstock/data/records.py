@@ -17,7 +17,7 @@ import numpy.typing as npt
 from numba import types
 
 from penstock.data.batch import Words
-from penstock.data.kernels import compiled, finish, mix
+from penstock.data.kernels import compiled, finish, mix, prefetch
 from penstock.data.memory import Reserve, holders
 from penstock.data.rows import Rows
 
@@ -34,6 +34,10 @@ _CAPACITY = 1 << 28
 _GROWTH = 16
 _FIRST_BUCKETS = 256
 _RUN = 64
+_BUCKET, _FIRST, _SECOND = 32, 20, 8
+"""How many rows ahead the bucket is brought near, the first record in it, and the one that follows that."""
+_SMALL = 2048
+"""Up to so many buckets all records are near anyway."""
 FREED = np.int64(-(2**63))
 """The bit of a header that says that its record is free; hashes have 31 bits."""
 
@@ -127,22 +131,26 @@ def _split(records: Any, directory: Any, meta: Any) -> None:  # pragma: no cover
         _link(records, move, 0)
 
 
-@compiled("int64(int64[:, ::1], int32[::1], int64[::1], int64)")
-def _widen(records: Any, directory: Any, meta: Any, buckets: int) -> Any:  # pragma: no cover - compiled
+@compiled("void(int64[:, ::1], int32[::1], int64[::1], int64)")
+def _widen(records: Any, directory: Any, meta: Any, buckets: int) -> None:  # pragma: no cover - compiled
     """Split buckets, one after the other, until there are that many.
 
-    The first records of buckets to be split are looked at beforehand, some at a time: their cache misses overlap.
+    The first two records of buckets to be split are brought near beforehand, some at a time: cache misses overlap.
     """
-    total = np.int64(0)
     while meta[BUCKETS] < buckets:
         run = min(buckets - meta[BUCKETS], _RUN)
         for k in range(run):
             i = np.int64(directory[_parent(meta[BUCKETS] + k, meta)]) - 1
             if i >= 0:
-                total += records[i, 0] & 1
+                prefetch(records, i, 0)
+        for k in range(run):
+            i = np.int64(directory[_parent(meta[BUCKETS] + k, meta)]) - 1
+            if i >= 0:
+                following = np.int64(np.uint64(records[i, 0]) & np.uint64(0xFFFFFFFF)) - 1
+                if following >= 0:
+                    prefetch(records, following, 0)
         for _ in range(run):
             _split(records, directory, meta)
-    return total
 
 
 @compiled("int64(int64[:, ::1], int32[::1], int64[::1], int64[:, ::1], int64, int64, int64)")
@@ -209,11 +217,37 @@ def touch(records: Any, directory: Any, meta: Any, hashes: Any) -> Any:  # pragm
     return total
 
 
+@compiled(inline=True)
+def approach(records: Any, directory: Any, meta: Any, hashes: Any, r: Any) -> None:  # pragma: no cover - compiled
+    """Have what later rows will look for brought near while row r is dealt with: called for each row in turn.
+
+    In the loop itself, so that the lines are still near when they are wanted, however many rows a step has.
+    """
+    if meta[BUCKETS] > _SMALL:
+        if r + _BUCKET < len(hashes):
+            prefetch(directory, bucket_of(hashes[r + _BUCKET], meta), 0)
+        if r + _FIRST < len(hashes):
+            i = np.int64(directory[bucket_of(hashes[r + _FIRST], meta)]) - 1
+            if i >= 0:
+                prefetch(records, i, 0)
+                prefetch(records, i, 8 * (records.shape[1] - 1))
+        if r + _SECOND < len(hashes):
+            h = hashes[r + _SECOND]
+            i = np.int64(directory[bucket_of(h, meta)]) - 1
+            if i >= 0:
+                header = np.uint64(records[i, 0])
+                following = np.int64(header & np.uint64(0xFFFFFFFF)) - 1
+                if np.int64(header >> np.uint64(32)) != h and following >= 0:
+                    prefetch(records, following, 0)
+                    prefetch(records, following, 8 * (records.shape[1] - 1))
+
+
 @compiled("void(int64[:, ::1], int32[::1], int64[::1], int64[:, ::1], int64, int64[::1], int64[::1])")
 def _find_all(
     records: Any, directory: Any, meta: Any, rows: Any, width: int, hashes: Any, out: Any
 ) -> None:  # pragma: no cover - compiled
     for r in range(len(out)):
+        approach(records, directory, meta, hashes, r)
         out[r] = find(records, directory, meta, rows, r, width, hashes[r])
 
 
@@ -222,6 +256,7 @@ def _find_or_add(
     records: Any, directory: Any, meta: Any, rows: Any, width: int, hashes: Any, out: Any
 ) -> None:  # pragma: no cover - compiled
     for r in range(len(out)):
+        approach(records, directory, meta, hashes, r)
         i = find(records, directory, meta, rows, r, width, hashes[r])
         if i < 0:
             i = add(records, directory, meta, rows, r, width, hashes[r])
@@ -308,24 +343,25 @@ class Records:
         """Bytes of records and directory that are in use."""
         return int(self.meta[COUNT]) * self.stride * 8 + int(self.meta[BUCKETS]) * 4
 
-    def hashes(self, rows: Rows) -> Words:
-        """Return the hash of each row's key."""
+    def hashes(self, rows: Rows, near: bool = True) -> Words:
+        """Return the hash of each row's key. near: bring the records near, for kernels that do not `approach` them."""
         out = np.empty(len(rows), np.int64)
         hash_rows(rows, self.width, out)
-        touch(self.records, self.directory, self.meta, out)
+        if near:
+            touch(self.records, self.directory, self.meta, out)
         return out
 
     def find(self, rows: Rows) -> Words:
         """Return for each row the record with its key, or -1."""
         out = np.empty(len(rows), np.int64)
-        _find_all(self.records, self.directory, self.meta, rows, self.width, self.hashes(rows), out)
+        _find_all(self.records, self.directory, self.meta, rows, self.width, self.hashes(rows, near=False), out)
         return out
 
     def find_or_add(self, rows: Rows) -> Words:
         """Return for each row the record with its key, made with a payload of zeros where there was none."""
         self.make_room(len(rows))
         out = np.empty(len(rows), np.int64)
-        _find_or_add(self.records, self.directory, self.meta, rows, self.width, self.hashes(rows), out)
+        _find_or_add(self.records, self.directory, self.meta, rows, self.width, self.hashes(rows, near=False), out)
         return out
 
     def remove(self, ids: Words) -> None:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from penstock.data.batch import Batch, Column, Words
 from penstock.data.collecting import Coded, coded
 from penstock.data.kernels import compiled, finish, mix
-from penstock.data.records import Records, add, find, remove
+from penstock.data.records import Records, add, approach, find, remove
 from penstock.data.rows import RowLayout, Rows
 
 
@@ -88,6 +88,7 @@ def _add_weights(
     """Add each row's weight to its record; weights before and after; records whose weight becomes 0 are freed."""
     at = 1 + width
     for r in range(len(weights)):
+        approach(records, directory, meta, hashes, r)
         i = find(records, directory, meta, rows, r, width, hashes[r])
         if i < 0:
             i = add(records, directory, meta, rows, r, width, hashes[r])
@@ -132,7 +133,7 @@ class Contents:
             state.meta,
             rows,
             state.width,
-            state.hashes(rows),
+            state.hashes(rows, near=False),
             np.ascontiguousarray(weights),
             before,
             after,

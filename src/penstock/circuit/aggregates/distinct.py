@@ -16,7 +16,7 @@ import numpy.typing as npt
 from penstock.data.batch import Batch, Column, Mask, Words
 from penstock.data.collecting import Coded, coded
 from penstock.data.kernels import compiled
-from penstock.data.records import Records, add, find, remove
+from penstock.data.records import Records, add, approach, find, remove
 from penstock.data.rows import RowLayout
 from penstock.data.types import BIGINT, SqlType
 
@@ -43,6 +43,7 @@ def _see(
     calls = parts.shape[0]
     at = 1 + width
     for r in range(len(weights)):
+        approach(records, directory, meta, hashes, r)
         i: Any = np.int64(-2)
         zero = False
         for c in range(calls):
@@ -118,7 +119,7 @@ class SeenValues:
             records.meta,
             rows,
             records.width,
-            records.hashes(rows),
+            records.hashes(rows, near=False),
             np.ascontiguousarray(batch.weights),
             self._parts,
             self._changes,

@@ -91,7 +91,7 @@ class Listing:
         """Put groups that are in no list into the lists of their keys (packed)."""
         lists = self.lists
         lists.make_room(len(ids))
-        hashes = lists.hashes(keys)
+        hashes = lists.hashes(keys, near=False)
         _link(
             self._groups.records, self._at, ids, lists.records, lists.directory, lists.meta, keys, lists.width, hashes
         )

@@ -18,12 +18,12 @@ from penstock.circuit.aggregates.listing import WORDS, Listing
 from penstock.circuit.aggregates.state import AggregateState
 from penstock.circuit.operator import Delta, Operator, State, Stateful, batch_of
 from penstock.circuit.retention import ForgetGroups, Forgetter
-from penstock.data.batch import Batch, Column, Words
+from penstock.data.batch import Batch, Column, Mask, Words, concat_columns
 from penstock.data.collecting import Coded, coded
 from penstock.data.forgetting import place_in
 from penstock.data.kernels import compiled
 from penstock.data.pool import Pool
-from penstock.data.records import Records, add, find
+from penstock.data.records import Records, add, approach, find
 from penstock.data.rows import RowLayout
 from penstock.data.types import Schema
 from penstock.sql.evaluate import compile_exprs
@@ -54,6 +54,7 @@ def _assign(
     count = 0
     at = 1 + width + _STAMP
     for r in range(len(ids)):
+        approach(records, directory, meta, hashes, r)
         i = find(records, directory, meta, keys, r, width, hashes[r])
         if i < 0:
             i = add(records, directory, meta, keys, r, width, hashes[r])
@@ -90,7 +91,6 @@ class Aggregate(Operator):
         self._global = not keys
         self._keys = compile_exprs(keys, pool)
         self._key_layout = RowLayout([k.type for k in keys])
-        self._layout = RowLayout([f.type for f in schema])
         self._calls: list[AggregateState] = []
         linear_words, at = build_states(
             calls, [f.type for f in schema[len(keys) :]], FIRST, append_only, pool, self._calls
@@ -111,8 +111,9 @@ class Aggregate(Operator):
 
     def shown(self, ids: Words) -> Batch:
         """Return the rows of groups as they are now, by the numbers of their records."""
-        rows = self._rows(self._groups.keys(ids), self._groups.payloads(ids))
-        return Batch(self._layout.unpack(rows), np.ones(len(ids), np.int64))
+        payload = self._groups.payloads(ids)
+        keys = self._key_layout.unpack(self._groups.keys(ids))
+        return Batch([*keys, *(call.result(payload) for call in self._calls)], np.ones(len(ids), np.int64))
 
     def step(self, deltas: Sequence[Delta | None]) -> Delta | None:
         batch = batch_of(deltas[0])
@@ -144,7 +145,7 @@ class Aggregate(Operator):
             groups.meta,
             keys,
             groups.width,
-            groups.hashes(keys),
+            groups.hashes(keys, near=False),
             ids,
             touched,
             self._steps,
@@ -165,18 +166,21 @@ class Aggregate(Operator):
     def _emit(self, touched: Words, before: npt.NDArray[np.int64], after: npt.NDArray[np.int64]) -> Batch | None:
         shown = before[:, _SHOWN] != 0
         live = np.ones(len(touched), np.bool_) if self._global else after[:, _ROWS] > 0
-        keys = self._groups.keys(touched)
-        old = self._rows(keys, before)
-        new = self._rows(keys, after)
-        same = shown & live & (old == new).all(axis=1)
+        old, new = self._results(before, shown), self._results(after, live)
+        same = shown & live
+        for mine, yours in zip(old, new, strict=True):
+            same &= mine.words == yours.words
+            if mine.nulls is not None or yours.nulls is not None:
+                same &= _nulls(mine) == _nulls(yours)
         gone = np.flatnonzero(shown & ~same)
         come = np.flatnonzero(live & ~same)
         self._groups.records[touched, self._payload_at + _SHOWN] = live
         for listing, (positions, layout) in zip(self._listings, self._listed_by, strict=True):
             listing.unlink(touched[shown & ~live])
             fresh = np.flatnonzero(live & ~shown)
-            columns = self._key_layout.unpack(keys[fresh])
+            columns = self._key_layout.unpack(self._groups.keys(touched[fresh]))
             listing.link(touched[fresh], layout.pack([columns[i] for i in positions], len(fresh)))
+        keys = self._key_layout.unpack(self._groups.keys(touched[np.concatenate([gone, come])]))
         if not self._global:
             dead = np.flatnonzero((after[:, _ROWS] == 0) & ~live)
             for call in self._calls:
@@ -185,14 +189,20 @@ class Aggregate(Operator):
                 self._groups.remove(touched[dead])
         if len(gone) + len(come) == 0:
             return None
-        rows = np.concatenate([old[gone], new[come]])
+        results = [concat_columns([a.take(gone), b.take(come)]) for a, b in zip(old, new, strict=True)]
         weights = np.concatenate([np.full(len(gone), -1, np.int64), np.ones(len(come), np.int64)])
-        return Batch(self._layout.unpack(rows), weights)
+        return Batch(keys + results, weights)
 
-    def _rows(self, keys: npt.NDArray[np.int64], payload: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        columns: list[Column] = self._key_layout.unpack(keys)
-        columns += [call.result(payload) for call in self._calls]
-        return self._layout.pack(columns, len(keys))
+    def _results(self, payload: npt.NDArray[np.int64], wanted: Mask) -> list[Column]:
+        """Return the results of the calls for groups; where they are not wanted they mean nothing."""
+        if wanted.all():
+            return [call.result(payload) for call in self._calls]
+        at = np.flatnonzero(wanted)
+        place = np.cumsum(wanted) - 1
+        if len(at) == 0:
+            return [Column(np.zeros(len(payload), np.int64)) for _ in self._calls]
+        found = [call.result(payload[at]) for call in self._calls]
+        return [column.take(np.maximum(place, 0)) for column in found]
 
     def forgetters(self, column: int) -> list[Forgetter]:
         seen = [records for call in self._calls for records in call.seen()]
@@ -222,3 +232,7 @@ class Aggregate(Operator):
     def restore(self, state: State) -> None:
         super().restore(state)
         self._steps = int(state["steps"][0])
+
+
+def _nulls(column: Column) -> Mask:
+    return np.zeros(len(column), np.bool_) if column.nulls is None else column.nulls

@@ -36,7 +36,7 @@ from penstock.data.zset import consolidate, consolidate_rows
 from penstock.sql.evaluate import compile_exprs
 from penstock.sql.plan.nodes import TopK as TopKNode
 
-LEAST, MOST = 8, 32
+LEAST, MOST = 2, 8
 """A bound is set when more than MOST rows are near, so that LEAST are (and those that tie with the last of them)."""
 
 
@@ -145,7 +145,7 @@ class Best(Operator):
             bounds.meta,
             keys,
             bounds.width,
-            bounds.hashes(keys),
+            bounds.hashes(keys, near=False),
             orders,
             self._order.modes,
             self._order.signs,
