@@ -44,7 +44,9 @@ _HEAP_BYTES = FIRST_BYTE + passing.BYTES
 MAX_CODES = FIRST_CODE + passing.CODES
 """Every code is less, and none is negative; so words beyond can stand for something else (`decimal128.py`)."""
 _FIRST_BUCKETS = 1024
-_SAMPLE = 64
+_SAMPLE, _HARDLY_REPEATING = 64, 48
+"""So many of a sample are different where values hardly repeat. Where half of them do, looking costs less than to write
+and to free what is there already, and functions remember what they gave."""
 
 
 class Lease:
@@ -198,7 +200,7 @@ class Pool:
             return self._looked_for(data, offsets)
         at = np.linspace(0, count - 1, _SAMPLE).astype(np.int64)
         distinct = {data[a:b].tobytes() for a, b in zip(offsets[at].tolist(), offsets[at + 1].tolist(), strict=True)}
-        take = self.append_buffers if len(distinct) > _SAMPLE // 2 else self._looked_for
+        take = self.append_buffers if len(distinct) >= _HARDLY_REPEATING else self._looked_for
         return take(data, offsets)
 
     def pass_buffers(self, data: Bytes, offsets: Words) -> Words:
