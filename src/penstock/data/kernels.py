@@ -13,6 +13,10 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
+from penstock.data.kernel_cache import keep_kernels
+
+keep_kernels()
+
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
 
