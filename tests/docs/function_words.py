@@ -227,4 +227,8 @@ WINDOW_WORDS: dict[str, str] = {
     "DENSE_RANK": "The number of different rows before, plus 1.",
     "LAG": "The value some rows before: `LAG(value, offset, default)`.",
     "LEAD": "The value some rows after: `LEAD(value, offset, default)`.",
+    "PERCENT_RANK": "The rank from 0 as a share of the other rows of the partition.",
+    "CUME_DIST": "The share of the partition's rows up to the row and those equal to it.",
+    "NTILE": "Which of so many tiles of equal size the row is in, from 1.",
+    "NTH_VALUE": "The value in the n-th row of the frame: `NTH_VALUE(value, n)`.",
 }

@@ -207,19 +207,29 @@ class Expressions:
         return sql("POSITION({} IN {})", self.of(scope, "str", 0), self.of(scope, "str", depth))
 
     def _big(self, scope: Scope, depth: int) -> Sql:
-        kind = self.c.below(8)
+        kind = self.c.below(9)
         if kind < 2:
             return self._arithmetic(scope, "big", depth)
         if kind == 2:
             return sql("({} + {})", self.of(scope, "int", depth), self.of(scope, "big", depth))
         if kind == 3:
             return sql("({} % 4)", self.of(scope, "big", depth))
+        if kind == 5:
+            unit = self.c.pick(("QUARTER", "DOY", "ISODOW", "YEAR", "MONTH", "DAY"))
+            return sql(f"EXTRACT({unit} FROM {{}})", self.of(scope, self.c.pick(("ts", "date")), depth))
+        if kind == 6:
+            unit = self.c.pick(("SECOND", "HOUR", "DAY"))
+            a, b = self.of(scope, "ts", depth), self.of(scope, "ts", 0)
+            return sql(f"TIMESTAMPDIFF({unit}, {{}}, {{}})", a, b, theirs=f"DATE_SUB('{unit}', {{}}, {{}})")
         if kind == 4:
             return sql("EXTRACT(MINUTE FROM {})", self.of(scope, self.c.pick(("ts", "time")), depth))
         return cast(self.of(scope, self.c.pick(("int", "uint", "tiny")), depth), "big")
 
     def _dbl(self, scope: Scope, depth: int) -> Sql:
-        kind = self.c.below(7)
+        kind = self.c.below(9)
+        if kind > 6:
+            word = self.c.pick(("FLOOR", "CEIL", "TRUNC", "ROUND"))
+            return sql(f"{word}({{}})", self.of(scope, "dbl", depth))
         if kind < 3:
             return self._arithmetic(scope, "dbl", depth)
         if kind == 3:
@@ -294,7 +304,20 @@ class Expressions:
 
     def _str(self, scope: Scope, depth: int) -> Sql:
         a = self.of(scope, "str", depth)
-        kind = self.c.below(7)
+        kind = self.c.below(13)
+        if kind == 7:
+            return sql(f"{self.c.pick(('LEFT', 'RIGHT'))}({{}}, {self.c.pick('012')})", a)
+        if kind == 8:
+            return sql("REVERSE({})", a)
+        if kind == 9:
+            return sql(f"REPEAT({{}}, {self.c.pick('012')})", a)
+        if kind == 10:
+            return sql(f"SPLIT_PART({{}}, 'a', {self.c.pick(('1', '2', '-1'))})", a)
+        if kind == 11:
+            start = self.c.pick("123")
+            return sql(f"SUBSTRING({{}} FROM {start}{self.c.pick(('', ' FOR 2', ' FOR 0'))})", a)
+        if kind == 12:
+            return sql("MD5({})", a)
         if kind == 0:
             return sql("({} || {})", a, self.of(scope, "str", depth))
         if kind == 1:
@@ -319,7 +342,18 @@ class Expressions:
         return sql(f"({{}} {operator} {word})", a, theirs=f"CAST({{}} {operator} {word} AS DATE)")
 
     def _ts(self, scope: Scope, depth: int) -> Sql:
-        kind = self.c.below(3)
+        kind = self.c.below(5)
+        if kind == 3:
+            unit = self.c.pick(("YEAR", "QUARTER", "MONTH", "DAY", "HOUR", "SECOND"))
+            truncated = sql(
+                f"TIMESTAMP_TRUNC({{}}, {unit})", self.of(scope, "ts", depth), theirs=f"DATE_TRUNC('{unit}', {{}})"
+            )
+            return Sql(truncated.ours, None if truncated.theirs is None else f"CAST({truncated.theirs} AS TIMESTAMP)")
+        if kind == 4:
+            unit = self.c.pick(("HOUR", "DAY", "MONTH"))
+            number = self.c.pick(("1", "-3", "14"))
+            a = self.of(scope, "ts", depth)
+            return sql(f"TIMESTAMPADD({unit}, {number}, {{}})", a, theirs=f"({{}} + INTERVAL ({number}) {unit})")
         if kind == 0:
             return cast(self.of(scope, "date", depth), "ts")
         a = self.of(scope, "ts", depth)

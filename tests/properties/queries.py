@@ -216,7 +216,13 @@ class Queries(Sources):
 
     def _window_call(self, scope: Scope) -> Expr:
         partition = self._partition(scope)
-        kind = self.c.below(9)
+        kind = self.c.below(12)
+        if kind == 9:
+            return self._share(scope, partition)
+        if kind == 10:
+            return self._passing_nulls(scope, partition)
+        if kind == 11:
+            return self._different(scope, partition)
         if kind == 7:
             return Expr(sql("ROW_NUMBER() OVER ({}ORDER BY {})", partition, self._order(scope, total=True)), "big")
         if kind == 8:
@@ -278,6 +284,51 @@ class Queries(Sources):
                 frame = sql(f"ORDER BY {{}} {direction} RANGE BETWEEN {bounds}", column.sql)
         return Expr(sql(f"{word}({{}}) OVER ({{}}{{}})", argument, partition, frame), type)
 
+    def _share(self, scope: Scope, partition: Sql) -> Expr:
+        """A tile, or a share of the partition."""
+        word, type = self.c.pick(
+            (("NTILE(2)", "int"), ("NTILE(3)", "int"), ("PERCENT_RANK()", "dbl"), ("CUME_DIST()", "dbl"))
+        )
+        order = self._order(scope, total=type == "int")
+        call = sql(f"{word} OVER ({{}}ORDER BY {{}})", partition, order)
+        return Expr(cast(call, "int") if type == "int" else call, type)
+
+    def _passing_nulls(self, scope: Scope, partition: Sql) -> Expr:
+        """A value of another row, of those that are not NULL."""
+        column = self.c.pick(list(scope))
+        call = self.c.pick(
+            (
+                "LAG({} IGNORE NULLS)",
+                "LEAD({}, 2 IGNORE NULLS)",
+                "FIRST_VALUE({} IGNORE NULLS)",
+                "LAST_VALUE({} IGNORE NULLS)",
+                "NTH_VALUE({}, 2)",
+                "NTH_VALUE({}, 2 IGNORE NULLS)",
+            )
+        )
+        frame = ""
+        if not call.startswith(("LAG", "LEAD")):
+            frame = self.c.pick(
+                (
+                    " ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING",
+                    " ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING",
+                    " ROWS BETWEEN 2 PRECEDING AND CURRENT ROW",
+                    "",
+                )
+            )
+        words = f"{call} OVER ({{}}ORDER BY {{}}{frame})"
+        return Expr(sql(words, column.sql, partition, self._order(scope, total=True)), column.type)
+
+    def _different(self, scope: Scope, partition: Sql) -> Expr:
+        """An aggregate of the different values of a frame."""
+        word, type = self.c.pick((("COUNT", "big"), ("SUM", "int"), ("SUM", "wide"), ("MAX", "str")))
+        argument = self._plain.of(scope, self.c.pick(TYPES) if word == "COUNT" else type, 1)
+        frame = sql("")
+        if self.c.chance(70):
+            bounds = self.c.pick(("", " ROWS BETWEEN 2 PRECEDING AND 1 FOLLOWING"))
+            frame = sql(f"ORDER BY {{}}{bounds}", self._order(scope, total=bool(bounds)))
+        return Expr(sql(f"{word}(DISTINCT {{}}) OVER ({{}}{{}})", argument, partition, frame), type)
+
     def _with(self, depth: int) -> Query:
         inner = self.query(depth - 1)
         name = f"w{self._alias()}"
@@ -292,4 +343,7 @@ class Queries(Sources):
 
 
 def _tells_equal_rows_apart(call: Expr) -> bool:
-    return any(word in call.sql.ours for word in ("LAG(", "LEAD(", "ROWS BETWEEN", "ROW_NUMBER("))
+    return any(
+        word in call.sql.ours
+        for word in ("LAG(", "LEAD(", "ROWS BETWEEN", "ROW_NUMBER(", "NTILE(", "NTH_VALUE(", "T_VALUE(")
+    )

@@ -90,10 +90,25 @@ class Sources(ABC):
         if column is not None and self.c.chance(70):
             array, type = column.sql, "int"
         items = [*scope, Expr(sql("{}", f"{alias}.item"), type)]
+        if self.c.chance(25):
+            return self._side_by_side(source, scope, array, type)
         if self.c.chance(30):
             text = sql(f"{{}} CROSS JOIN UNNEST({{}}) WITH ORDINALITY AS {alias}(item, place)", source, array)
             return text, [*items, Expr(sql("{}", f"{alias}.place"), "int")]
         return sql(f"{{}} CROSS JOIN UNNEST({{}}) AS {alias}(item)", source, array), items
+
+    def _side_by_side(self, source: Sql, scope: Scope, array: Sql, type: str) -> tuple[Sql, Scope]:
+        """Two arrays at once; where one is shorter there is NULL."""
+        alias = self._alias()
+        other = self._plain.of(scope, "arr", 1)
+        ours = f"{{0}} CROSS JOIN UNNEST({{1}}, {{2}}) AS {alias}(one, two)"
+        longest = "GREATEST(COALESCE(LEN({1}), 0), COALESCE(LEN({2}), 0))"
+        theirs = (
+            f"{{0}} CROSS JOIN LATERAL (SELECT ({{1}})[i] AS one, ({{2}})[i] AS two"
+            f" FROM (SELECT UNNEST(RANGE(1, {longest} + 1)) AS i) AS places) AS {alias}"
+        )
+        added = [Expr(sql("{}", f"{alias}.one"), type), Expr(sql("{}", f"{alias}.two"), "int")]
+        return sql(ours, source, array, other, theirs=theirs), [*scope, *added]
 
     def _shared(self) -> tuple[Sql, Scope]:
         """A join by columns of one name on both sides."""
@@ -137,7 +152,10 @@ class Sources(ABC):
         return text, [*scope, *[Expr(sql("{}", f"{alias}.{n}"), t) for n, t in named(types)]]
 
     def _latest(self) -> tuple[Sql, Scope]:
-        """An ASOF join. Which of several rows of one time is taken is the engine's own affair."""
+        """An ASOF join; with the oracle, one whose right side has a row for each key and time.
+
+        Which of several rows of one time is taken is the engine's own affair.
+        """
         left, left_scope = self._table()
         right, right_scope = self._table()
         times = [
@@ -150,6 +168,20 @@ class Sources(ABC):
         if not times:
             return left, left_scope
         (after, before), (key, other) = self.c.pick(times), self.c.pick(keys)
+        if self.c.chance(60):
+            alias, value = self._alias(), self.c.pick(list(right_scope))
+            inner = sql(
+                "SELECT {0} AS k, {1} AS t, MAX({2}) AS v FROM {3} GROUP BY {0}, {1}",
+                other.sql,
+                before.sql,
+                value.sql,
+                right,
+            )
+            ours = f"{{}} LEFT ASOF JOIN ({{}}) AS {alias} MATCH_CONDITION ({{}} >= {alias}.t) ON {{}} = {alias}.k"
+            theirs = f"{{}} ASOF LEFT JOIN ({{}}) AS {alias} ON {{3}} = {alias}.k AND {{2}} >= {alias}.t"
+            theirs = theirs.replace("{}", "{0}", 1).replace("({})", "({1})", 1)
+            added = [Expr(sql("{}", f"{alias}.{n}"), e.type) for n, e in (("k", other), ("t", before), ("v", value))]
+            return sql(ours, left, inner, after.sql, key.sql, theirs=theirs), [*left_scope, *added]
         words = "{} LEFT ASOF JOIN {} MATCH_CONDITION ({} >= {}) ON {} = {}"
         text = sql(words, left, right, after.sql, before.sql, key.sql, other.sql, theirs=None)
         return text, [*left_scope, *right_scope]

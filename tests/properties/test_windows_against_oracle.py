@@ -43,7 +43,16 @@ AGGREGATES = (
 )
 POSITIONS = (
     "LAG(v) OVER x, LAG(s, 3) OVER x, LEAD(v, 2, -1) OVER x, LEAD(d) OVER x, LAG(v, 0) OVER x, ROW_NUMBER() OVER x, "
-    "RANK() OVER x, DENSE_RANK() OVER x"
+    "RANK() OVER x, DENSE_RANK() OVER x, NTILE(7) OVER x, PERCENT_RANK() OVER x, CUME_DIST() OVER x, "
+    "LAG(v IGNORE NULLS) OVER x, LEAD(s, 2, 'z' IGNORE NULLS) OVER x, LAG(f, 30 IGNORE NULLS) OVER x"
+)
+VALUES = (
+    "FIRST_VALUE(v) OVER x, LAST_VALUE(s) OVER x, NTH_VALUE(w, 2) OVER x, FIRST_VALUE(s IGNORE NULLS) OVER x, "
+    "LAST_VALUE(v IGNORE NULLS) OVER x, NTH_VALUE(v, 3 IGNORE NULLS) OVER x"
+)
+DISTINCTS = (
+    "COUNT(DISTINCT v) OVER x, SUM(DISTINCT v) OVER x, MAX(DISTINCT s) OVER x, AVG(DISTINCT f) OVER x, "
+    "COUNT(DISTINCT s) FILTER (WHERE v > 3) OVER x"
 )
 ORDERS = {
     "upwards": "ORDER BY k NULLS FIRST, id",
@@ -52,6 +61,15 @@ ORDERS = {
 }
 CASES = {
     **{name: f"{AGGREGATES} FROM t WINDOW x AS (PARTITION BY p {frame})" for name, frame in FRAMES.items()},
+    **{
+        f"values of {name}": f"{VALUES} FROM t WINDOW x AS (PARTITION BY p {frame})"
+        for name, frame in FRAMES.items()
+        if "id" in frame
+    },
+    **{
+        f"different values of {name}": f"{DISTINCTS} FROM t WINDOW x AS (PARTITION BY p {frame})"
+        for name, frame in FRAMES.items()
+    },
     **{f"positions {name}": f"{POSITIONS} FROM t WINDOW x AS (PARTITION BY p {o})" for name, o in ORDERS.items()},
     "several windows": "SUM(w) OVER (PARTITION BY p ORDER BY t NULLS LAST RANGE BETWEEN INTERVAL '1' HOUR PRECEDING "
     "AND CURRENT ROW), LAG(v) OVER (PARTITION BY p ORDER BY t NULLS LAST, id), COUNT(*) OVER (ORDER BY id "

@@ -199,7 +199,7 @@ def _reach(call: WindowCall) -> int | None:
         offset = call.args[1].value if len(call.args) > 1 and isinstance(call.args[1], Literal) else 1
         ahead = isinstance(offset, int) and (offset >= 0 if call.name == "LAG" else offset <= 0)
         return 0 if ahead else None
-    if call.name in ("SESSION_START", "SESSION_END"):
+    if call.name in ("SESSION_START", "SESSION_END", "NTILE", "PERCENT_RANK", "CUME_DIST"):
         return None
     frame = call.frame
     if frame is None or (frame.end is not None and frame.end <= 0):

@@ -110,10 +110,12 @@ def _array(rows: FoldRows, result: SqlType, order: Sequence[SortSpec]) -> Column
 
 
 def _map(rows: FoldRows, result: SqlType, order: Sequence[SortSpec]) -> Column:
+    """Of entries with one key the greatest stays: a map keeps the last one. NULL is the least value."""
+    if rows.columns[0].nulls is not None and rows.columns[0].nulls.any():
+        raise EvaluationError("a key of a MAP cannot be NULL")
+    rows = rows.sorted([(1, False, True)])
     keys, values = rows.lists(0), rows.lists(1)
-    maps = [
-        {k: v for (k, _), (v, _) in zip(some, others, strict=True)} for some, others in zip(keys, values, strict=True)
-    ]
+    maps = [[(k, v) for (k, _), (v, _) in zip(*both, strict=True)] for both in zip(keys, values, strict=True)]
     return encode_values(maps, result, rows.pool)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from penstock.circuit.aggregates.accumulators import linear
 from penstock.circuit.aggregates.folds import FOLDS, FoldRows
 from penstock.circuit.aggregates.linear import Accumulator, FloatSum
+from penstock.circuit.operators.positions import cumulative_shares, percent_ranks, places, tiles
 from penstock.circuit.operators.ranking import ranks
 from penstock.circuit.operators.sliding import extremes, float_sums, range_edges
 from penstock.data.batch import Batch, Column, Mask, Words
@@ -23,10 +24,11 @@ from penstock.sql.evaluate import compile_exprs, compile_predicate
 from penstock.sql.plan.expr import Literal, SortKey
 from penstock.sql.plan.nodes import Frame, WindowCall
 
-_EDGES = ("FIRST_VALUE", "LAST_VALUE")
+_EDGES = ("FIRST_VALUE", "LAST_VALUE", "NTH_VALUE")
 _EXTREMES = ("MIN", "MAX")
 _SHIFTS = ("LAG", "LEAD")
 _RANKS = ("ROW_NUMBER", "RANK", "DENSE_RANK")
+_SHARES = ("NTILE", "PERCENT_RANK", "CUME_DIST")
 _SESSIONS = ("SESSION_START", "SESSION_END")
 
 MOST_SUMS = 8
@@ -106,7 +108,11 @@ class CallOver:
         self.reads_rows = True
         if call.name in _SHIFTS:
             self._distance = _distance(call)
-            self.span = Span(True, min(self._distance, 0), max(self._distance, 0))
+            self.span = _shift_span(self._distance, call.ignore_nulls)
+            return
+        if call.name in _SHARES:
+            self.span = Span(True, None, None)
+            self.reads_rows = False
             return
         if call.name in _RANKS:
             self.span = Span(call.name == "ROW_NUMBER", None, 0)
@@ -124,7 +130,8 @@ class CallOver:
             self._linear = linear(call.name, self._arg_types, type, pool)
             if self._linear is None and call.name not in FOLDS and call.name not in _EXTREMES:
                 raise NotSupported(f"window function {call.name}", None)
-            if self._linear is not None and not self._linear.floats and self._linear.words <= MOST_SUMS:
+            summed = self._linear is not None and not self._linear.floats and not call.distinct
+            if summed and self._linear is not None and self._linear.words <= MOST_SUMS:
                 self.sums = self._linear.words
                 self.reads_rows = False
 
@@ -155,6 +162,8 @@ class CallOver:
         if name in _RANKS and name != "DENSE_RANK":
             numbers = rows.counts(Span(name == "ROW_NUMBER", None, 0))
             return Column(numbers if name == "ROW_NUMBER" else numbers - rows.counts(Span(False, 0, 0)) + 1)
+        if name in _SHARES:
+            return Column(self._share(rows))
         if self.sums:
             assert self._linear is not None
             span = Span(self._frame.unit == "rows", self._frame.start, self._frame.end)
@@ -170,11 +179,28 @@ class CallOver:
             return self._session(rows, args[0].words)
         low, high = self._bounds(rows)
         if name in _EDGES:
-            low, high = low[rows.inner], high[rows.inner]
-            empty = low >= high
-            at = np.where(empty, 0, low if name == "FIRST_VALUE" else high - 1)
-            return _nulled(args[0].take(at), empty)
+            return self._edge_value(rows, args[0], low[rows.inner], np.maximum(low, high)[rows.inner])
         return self._aggregate(rows, args, low, np.maximum(low, high))
+
+    def _share(self, rows: Near) -> Words:
+        count = rows.counts(Span(True, None, None))
+        if self._call.name == "NTILE":
+            return tiles(rows.counts(Span(True, None, 0)), count, _constant(self._call, 0))
+        through = rows.counts(Span(False, None, 0))
+        if self._call.name == "CUME_DIST":
+            return cumulative_shares(through, count)
+        return percent_ranks(through - rows.counts(Span(False, 0, 0)) + 1, count)
+
+    def _edge_value(self, rows: Near, values: Column, low: Words, high: Words) -> Column:
+        """Return the first, last or n-th value of each inner row's frame [low, high)."""
+        counted = places(values, len(rows), self._call.ignore_nulls)
+        if self._call.name == "LAST_VALUE":
+            wanted = counted.before[high] - 1
+        else:
+            nth = _constant(self._call, 1) if self._call.name == "NTH_VALUE" else 1
+            wanted = counted.before[low] + nth - 1
+        at = counted.choose(wanted, low, high)
+        return _nulled(values.take(np.maximum(at, 0)), at < 0)
 
     def _session(self, rows: Near, times: Words) -> Column:
         """Return where the row's session begins, or its last time plus the gap. Stretches are whole sessions."""
@@ -189,9 +215,13 @@ class CallOver:
         return Column(times[ends[session]] + gap)
 
     def _shifted(self, rows: Near, args: Sequence[Column]) -> Column:
-        at = rows.inner + self._distance
-        outside = (at < rows.begin[rows.inner]) | (at >= rows.end[rows.inner])
-        value = args[0].take(np.where(outside, 0, at))
+        counted = places(args[0], len(rows), self._call.ignore_nulls and self._distance != 0)
+        # Counted from the row itself, which need not count: what is ahead begins behind it.
+        ahead = self._distance - 1 if self._distance > 0 else self._distance
+        start = rows.inner + (self._distance > 0)
+        at = counted.choose(counted.before[start] + ahead, rows.begin[rows.inner], rows.end[rows.inner])
+        outside = at < 0
+        value = args[0].take(np.maximum(at, 0))
         if len(args) < 3:
             return _nulled(value, outside)
         default = args[2].take(rows.inner)
@@ -229,35 +259,70 @@ class CallOver:
         weights = np.ones(len(rows), np.int64)
         if self._filter is not None:
             weights = self._filter(rows.columns, len(rows)).astype(np.int64)
+        if self._call.distinct and self._call.name not in _EXTREMES:
+            return self._distinct(rows, args, weights, low, high)
         if self._linear is not None:
-            spread = np.zeros((len(rows) + 1, self._linear.words), np.int64)
-            self._linear.spread(args, weights, spread[1:])
-            sums = np.cumsum(spread, axis=0)
-            sums = sums[high[rows.inner]] - sums[low[rows.inner]]
-            if isinstance(self._linear, FloatSum):
-                finite = self._linear.finite(args, weights)
-                return self._linear.total(sums, float_sums(finite, low[rows.inner], high[rows.inner]))
-            return self._linear.result(sums)
+            return self._summed(args, weights, low[rows.inner], high[rows.inner])
         if self._call.ignore_nulls and args[0].nulls is not None:
             weights = np.where(args[0].nulls, 0, weights)
         if self._call.name in _EXTREMES:
             return self._extreme(rows, args[0], weights, low, high)
+        members = self._members(rows, args, weights, low, high)
+        group, *columns = members.columns
+        found = FoldRows(group.words, columns, members.weights, len(rows.inner), self._arg_types, self._pool)
+        return FOLDS[self._call.name](found, self._type, [])
+
+    def _members(self, rows: Near, args: Sequence[Column], weights: Words, low: Words, high: Words) -> Batch:
+        """Return the arguments in the frame of each inner row, behind the row's number: ordered, equal ones as one."""
         low, sizes = low[rows.inner], (high - low)[rows.inner]
         row = np.repeat(np.arange(len(sizes)), sizes)
         at = np.arange(len(row)) - np.repeat(np.cumsum(sizes) - sizes - low, sizes)
         kept = weights[at] > 0
         row, at = row[kept], at[kept]
         members = Batch([Column(row), *(a.take(at) for a in args)], np.ones(len(row), np.int64))
-        members = consolidate(members, RowLayout([BIGINT, *self._arg_types]))
+        return consolidate(members, RowLayout([BIGINT, *self._arg_types]))
+
+    def _distinct(self, rows: Near, args: Sequence[Column], weights: Words, low: Words, high: Words) -> Column:
+        """Aggregate the different arguments of each frame."""
+        members = self._members(rows, args, weights, low, high)
         group, *columns = members.columns
-        found = FoldRows(group.words, columns, members.weights, len(sizes), self._arg_types, self._pool)
-        return FOLDS[self._call.name](found, self._type, [])
+        once = np.ones(len(members), np.int64)
+        if self._linear is None:
+            found = FoldRows(group.words, columns, once, len(rows.inner), self._arg_types, self._pool)
+            return FOLDS[self._call.name](found, self._type, [])
+        ends = np.searchsorted(group.words, np.arange(len(rows.inner) + 1))
+        return self._summed(columns, once, ends[:-1], ends[1:])
+
+    def _summed(self, args: Sequence[Column], weights: Words, low: Words, high: Words) -> Column:
+        """Return the linear aggregate of the stretches [low, high) of rows."""
+        assert self._linear is not None
+        spread = np.zeros((len(weights) + 1, self._linear.words), np.int64)
+        self._linear.spread(args, weights, spread[1:])
+        sums = np.cumsum(spread, axis=0)
+        sums = sums[high] - sums[low]
+        if isinstance(self._linear, FloatSum):
+            return self._linear.total(sums, float_sums(self._linear.finite(args, weights), low, high))
+        return self._linear.result(sums)
 
     def _extreme(self, rows: Near, values: Column, weights: Words, low: Words, high: Words) -> Column:
         words = order_words(values, self._arg_types[0], self._pool)
         present = weights > 0 if values.nulls is None else (weights > 0) & ~values.nulls
         at = extremes(~words if self._call.name == "MAX" else words, present, rows.begin, low, high)[rows.inner]
         return _nulled(values.take(np.maximum(at, 0)), at < 0)
+
+
+def _shift_span(distance: int, ignore_nulls: bool) -> Span:
+    """Return the rows that LAG or LEAD looks at; where it passes over NULLs, all on its side."""
+    if ignore_nulls and distance:
+        return Span(True, None, 0) if distance < 0 else Span(True, 0, None)
+    return Span(True, min(distance, 0), max(distance, 0))
+
+
+def _constant(call: WindowCall, at: int) -> int:
+    """Return the positive whole number that is the argument at a place."""
+    argument = call.args[at]
+    assert isinstance(argument, Literal) and isinstance(argument.value, int)
+    return argument.value
 
 
 def _distance(call: WindowCall) -> int:

@@ -12,7 +12,7 @@ from penstock.sql.binder.expressions import Expressions
 from penstock.sql.binder.names import Scope
 from penstock.sql.binder.slots import AggregateSlot, GroupingSlot, Slots, WindowSlot
 from penstock.sql.diagnostics import NotSupported, SqlError
-from penstock.sql.functions.aggregates import resolve_aggregate
+from penstock.sql.functions.aggregates import RANKS, WINDOW_ONLY, resolve_aggregate, resolve_window
 from penstock.sql.functions.registry import TypeMismatch
 from penstock.sql.parser.ast import Apply, FrameBound, OrderItem, WindowSpec
 from penstock.sql.plan.expr import Expr, Literal, SortKey, Span
@@ -42,12 +42,11 @@ AGGREGATES = frozenset(
         *("FIRST_VALUE", "LAST_VALUE"),
     )
 )
-RANKS = frozenset(("ROW_NUMBER", "RANK", "DENSE_RANK"))
 OFFSETS = frozenset(("LAG", "LEAD"))
 VALUES = frozenset(("FIRST_VALUE", "LAST_VALUE"))
 COUNTS = frozenset(("COUNT", "COUNTIF", "REGR_COUNT"))
 """Aggregates that are 0, not NULL, over no rows."""
-_NULLS_CHOSEN = frozenset((*OFFSETS, *VALUES, "ARRAY_AGG", "ANY_VALUE"))
+_NULLS_CHOSEN = frozenset((*OFFSETS, *VALUES, "NTH_VALUE", "ARRAY_AGG", "ANY_VALUE"))
 
 
 @dataclass(slots=True)
@@ -69,7 +68,7 @@ class Calls:
             return self._window(binder, apply, apply.over)
         if apply.name in AGGREGATES:
             return self._aggregate(binder, apply)
-        if apply.name in RANKS | OFFSETS:
+        if apply.name in WINDOW_ONLY:
             raise SqlError(f"OVER clause is necessary for window functions: '{apply.name}'", apply.span)
         return None
 
@@ -124,29 +123,24 @@ class Calls:
     def _window(self, binder: Expressions, apply: Apply, over: WindowSpec) -> Expr:
         if not self.windows or binder.in_aggregate:
             raise SqlError(f"Windowed aggregate expression is illegal in this clause: '{apply.name}'", apply.span)
-        if apply.distinct:
-            raise NotSupported("DISTINCT in a window aggregate", apply.span)
         inner = replace(binder, grouped=replace(self, windows=False))
         partition = tuple([inner.bind(p) for p in over.partition])
         order = sort_keys(inner, over.order)
         condition = None if apply.filter is None else inner.condition(apply.filter, "FILTER")
         name = SYNONYMS.get(apply.name, apply.name)
+        if name in WINDOW_ONLY and (apply.distinct or condition is not None):
+            what = "DISTINCT" if apply.distinct else "FILTER"
+            raise SqlError(f"'{name}' is no aggregate function: {what} is not allowed", apply.span)
+        if apply.ignore_nulls and name not in _NULLS_CHOSEN:
+            raise SqlError(f"Cannot specify IGNORE NULLS or RESPECT NULLS following '{apply.name}'", apply.span)
         frame: Frame | None = None
-        if name in RANKS:
-            if apply.args:
-                raise SqlError(
-                    f"Invalid number of arguments to function '{name}'. Was expecting 0 arguments", apply.span
-                )
-            if not order and name != "ROW_NUMBER":
-                raise SqlError(
-                    "RANK or DENSE_RANK functions require ORDER BY clause in window specification", over.span
-                )
-            args: tuple[Expr, ...] = ()
-            result = BIGINT
-        elif name in OFFSETS:
+        if name in OFFSETS:
             args, result = self._offset(inner, apply)
             if not order:
                 raise SqlError("LAG or LEAD functions require ORDER BY clause in window specification", over.span)
+        elif name in WINDOW_ONLY:
+            args, result = self._placed(inner, apply, name, over)
+            frame = _frame(inner, over, order) if name == "NTH_VALUE" else None
         elif name in AGGREGATES:
             args, result = self._typed(inner, apply)
             frame = _frame(inner, over, order)
@@ -154,12 +148,31 @@ class Calls:
                 result = result.with_nullable(True)
         else:
             raise NotSupported(f"window function {apply.name}", apply.span)
-        if apply.ignore_nulls and (name in OFFSETS or (name in VALUES and frame is not None and frame.end is not None)):
-            raise NotSupported(f"IGNORE NULLS of {name} over this window", apply.span)
-        if name in VALUES and not _unbounded(frame, name):
-            raise NotSupported(f"{name} over a bounded window", apply.span)
-        call = WindowCall(name, args, frame, apply.ignore_nulls, condition)
+        distinct = apply.distinct and name not in VALUES
+        call = WindowCall(name, args, frame, apply.ignore_nulls, condition, distinct)
         return self.slots.add(WindowSlot(call, partition, order, result), apply.span)
+
+    def _placed(
+        self, binder: Expressions, apply: Apply, name: str, over: WindowSpec
+    ) -> tuple[tuple[Expr, ...], SqlType]:
+        """Bind a rank, NTILE or NTH_VALUE; the last argument of the latter two is a number from 1."""
+        args = binder.arguments(apply)
+        try:
+            signature = resolve_window(name, [a.type for a in args])
+        except TypeMismatch as error:
+            raise SqlError(str(error), apply.span) from None
+        if name in RANKS:
+            if not over.order and name != "ROW_NUMBER":
+                raise SqlError(
+                    "RANK or DENSE_RANK functions require ORDER BY clause in window specification", over.span
+                )
+            return args, signature.result
+        number = args[-1]
+        if not isinstance(number, Literal) or not isinstance(number.value, int):
+            raise NotSupported(f"{apply.name} with a number that is not constant", apply.span)
+        if number.value < 1:
+            raise SqlError(f"Argument to function '{apply.name}' must be a positive integer literal", apply.span)
+        return args, signature.result
 
     def _offset(self, binder: Expressions, apply: Apply) -> tuple[tuple[Expr, ...], SqlType]:
         args = binder.arguments(apply)
@@ -248,9 +261,3 @@ def _scaled(distance: int, key: SqlType, span: Span | None) -> int:
     if key.kind is Kind.DECIMAL and not key.pooled:
         return distance * int(10 ** (key.scale or 0))
     raise NotSupported(f"RANGE with a number over a column of type {key.kind.value}", span)
-
-
-def _unbounded(frame: Frame | None, name: str) -> bool:
-    if frame is None:
-        return True
-    return frame.start is None and (frame.end is None or name == "FIRST_VALUE")

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Sequence
 
 from penstock.data.types import INTERVALS, Field, Kind, SqlType
-from penstock.sql.binder.aggregates import AGGREGATES, OFFSETS, RANKS
+from penstock.sql.binder.aggregates import AGGREGATES
 from penstock.sql.binder.catalog import Catalog, Function
 from penstock.sql.binder.expressions import Expressions, castable
 from penstock.sql.binder.names import Frame, Scope, Visible
@@ -15,12 +15,13 @@ from penstock.sql.binder.routines import JSON_PREFIX, dedented
 from penstock.sql.binder.slots import Slots
 from penstock.sql.binder.types import bind_type
 from penstock.sql.diagnostics import NotSupported, SqlError
+from penstock.sql.functions.aggregates import WINDOW_ONLY
 from penstock.sql.functions.coercion import describe
 from penstock.sql.functions.registry import FUNCTIONS
 from penstock.sql.parser.ast import CreateFunction, CreateType
 from penstock.sql.plan.expr import ColumnRef
 
-PREDEFINED = frozenset((*FUNCTIONS, *AGGREGATES, *RANKS, *OFFSETS))
+PREDEFINED = frozenset((*FUNCTIONS, *AGGREGATES, *WINDOW_ONLY))
 """Functions of the dialect, whose names a program cannot give to its own."""
 
 

@@ -9,17 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from penstock.data.types import BOOLEAN, NULL, STRINGS, Kind, SqlType
+from penstock.data.types import BOOLEAN, NULL, STRINGS, Kind, Schema, SqlType
 from penstock.sql.binder.catalog import Blamed, Catalog
 from penstock.sql.binder.coerce import alike, coerce, common, exactly, named_as, names_of
 from penstock.sql.binder.literals import bind_constant
 from penstock.sql.binder.names import Frame, Scope
 from penstock.sql.binder.quantified import bind_quantified
 from penstock.sql.binder.routines import bind_declared
-from penstock.sql.binder.shape import project_as
+from penstock.sql.binder.shape import as_rows, project_as
 from penstock.sql.binder.slots import PARAMETER, Slots, SubquerySlot
 from penstock.sql.binder.types import cast_target
 from penstock.sql.diagnostics import NotSupported, SqlError, did_you_mean
+from penstock.sql.functions.aggregates import resolve_aggregate
 from penstock.sql.functions.coercion import comparable, describe, least_restrictive, mismatch
 from penstock.sql.functions.registry import FUNCTIONS, TypeMismatch
 from penstock.sql.functions.variant_lambdas import LABELS
@@ -117,6 +118,8 @@ class Expressions:
             return self._fields(found[0], parts[found[1] :], identifier.span)
         if head.text in self.aliases and head.text not in self.busy:
             return self._fields(self._alias(head), parts[1:], identifier.span)
+        if len(parts) == 1 and not head.quoted and head.text.upper() in WITHOUT_PARENTHESES:
+            return self.call(head.text.upper(), (), identifier.span)
         known = self.scope.reachable()
         if len(parts) > 1:
             hint = did_you_mean(head.text, (c.table for c in known if c.table is not None))
@@ -268,20 +271,20 @@ class Expressions:
         if written.kind == "in":
             assert written.operand is not None
             return self._membership(written, plan, frame)
+        if written.kind == "map":
+            return self._slot(written, plan, frame, (), _map_type(plan.schema, written.span))
+        if written.kind == "array":
+            if len(plan.schema) > 1:
+                plan = as_rows(plan)
+            return self._slot(written, plan, frame, (), SqlType(Kind.ARRAY, False, element=plan.schema[0].type))
         if len(plan.schema) != 1:
-            word = "ARRAY" if written.kind == "array" else "$SCALAR_QUERY"
             row = describe(SqlType(Kind.STRUCT, False, fields=plan.schema))
             raise SqlError(
-                f"Cannot apply '{word}' to arguments of type '{word}(<{row}>)': the subquery has {len(plan.schema)} "
-                "columns where one is expected",
+                f"Cannot apply '$SCALAR_QUERY' to arguments of type '$SCALAR_QUERY(<{row}>)': the subquery has "
+                f"{len(plan.schema)} columns where one is expected",
                 written.span,
             )
-        kind = plan.schema[0].type
-        if written.kind == "array":
-            result = SqlType(Kind.ARRAY, False, element=kind)
-        else:
-            result = kind.with_nullable(True)
-        return self._slot(written, plan, frame, (), result)
+        return self._slot(written, plan, frame, (), plan.schema[0].type.with_nullable(True))
 
     def _membership(self, written: Subquery, plan: Node, frame: Frame) -> Expr:
         operands = self.operands(written.operand)
@@ -315,9 +318,19 @@ class Expressions:
 
     def _slot(self, written: Subquery, plan: Node, frame: Frame, operands: tuple[Expr, ...], result: SqlType) -> Expr:
         kind = written.kind
-        assert kind == "scalar" or kind == "exists" or kind == "in" or kind == "array"
+        assert kind != "any" and kind != "all"
         slot = SubquerySlot(kind, plan, frame, operands, result, self.in_aggregate, written.span)
         return self.slots.add(slot, written.span)
+
+
+def _map_type(schema: Schema, span: Span | None) -> SqlType:
+    """Return the type of MAP of a query: keys and values."""
+    if len(schema) != 2:
+        raise SqlError(f"MAP requires exactly two fields, got {len(schema)}", span)
+    try:
+        return resolve_aggregate("MAP", [f.type for f in schema]).result.with_nullable(False)
+    except TypeMismatch as error:
+        raise SqlError(str(error), span) from None
 
 
 def castable(source: SqlType, target: SqlType) -> bool:
@@ -352,6 +365,9 @@ def _parameter_types(name: str, before: Sequence[Expr], count: int, span: Span |
         return [LABELS.get(name, SqlType(Kind.VARCHAR, False)), SqlType(Kind.VARIANT, True)]
     return [SqlType(Kind.VARIANT, True) if first.kind is Kind.VARIANT else first.with_nullable(True)] * count
 
+
+WITHOUT_PARENTHESES = frozenset(("PI",))
+"""Functions that are called by their name alone; a column of that name goes before."""
 
 Handler = Callable[[Expressions, Apply], Expr]
 _SPECIAL: dict[str, Handler] = {}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from penstock.data.types import Field, Schema, SqlType
+from penstock.data.types import Field, Kind, Schema, SqlType
 from penstock.sql.binder.coerce import alike, exactly
-from penstock.sql.plan.expr import ColumnRef, Expr, SortKey
+from penstock.sql.plan.expr import Call, ColumnRef, Expr, SortKey
 from penstock.sql.plan.nodes import Filter, Node, Project, Values
 
 
@@ -43,6 +43,12 @@ def project_as(node: Node, types: Sequence[SqlType]) -> Node:
     exprs = [exactly(c, t) for c, t in zip(columns(node), types, strict=True)]
     schema = tuple([Field(f.name, t) for f, t in zip(node.schema, types, strict=True)])
     return Project(node, tuple(exprs), schema)
+
+
+def as_rows(node: Node) -> Node:
+    """Return the node's columns as fields of one ROW."""
+    row = SqlType(Kind.STRUCT, False, fields=node.schema)
+    return Project(node, (Call("ROW", tuple(columns(node)), row),), (Field("EXPR$0", row),))
 
 
 def relabel(node: Node, fields: Sequence[Field]) -> Node:

@@ -57,7 +57,7 @@ class WindowSlot:
 class SubquerySlot:
     """A query used as a value. before: it stands inside an aggregate's argument, so it is joined before grouping."""
 
-    kind: Word["scalar", "exists", "in", "array"]
+    kind: Word["scalar", "exists", "in", "array", "map"]
     plan: Node
     frame: Frame
     operands: tuple[Expr, ...]

@@ -20,6 +20,7 @@ from penstock.sql.binder.shape import one_row, where
 from penstock.sql.binder.slots import SLOT, Slots, SubquerySlot
 from penstock.sql.binder.special import both, present
 from penstock.sql.binder.subqueries import lateral
+from penstock.sql.binder.unnesting import unnest_together
 from penstock.sql.diagnostics import NotSupported, SqlError
 from penstock.sql.parser.ast import (
     Apply,
@@ -265,12 +266,12 @@ class Sources:
         return node, scope
 
     def _unnest(self, item: UnnestRef, node: Node, scope: Scope, outer: bool) -> tuple[Node, Scope]:
-        if len(item.expressions) != 1:
-            raise NotSupported("UNNEST of several collections", item.span)
-        collection = self.expressions(scope).bind(item.expressions[0])
-        if any(i >= SLOT for i in columns_of(collection)):
+        binder = self.expressions(scope)
+        collections = [binder.bind(e) for e in item.expressions]
+        if any(i >= SLOT for collection in collections for i in columns_of(collection)):
             raise NotSupported("a subquery in UNNEST", item.span)
-        added = self._elements(collection, outer, item.span)
+        several = len(collections) > 1
+        added = [f for c in collections for f in self._elements(c, outer or several, item.span)]
         if item.ordinality:
             added.append(Field("ordinality", SqlType(Kind.INTEGER, outer)))
         names = [f.name for f in added]
@@ -285,7 +286,11 @@ class Sources:
         elif item.alias is not None and len(added) == 1:
             names = [item.alias.text]
         width = len(node.schema)
-        made = Unnest(node, collection, item.ordinality, outer, node.schema + tuple(added))
+        made: Node
+        if several:
+            made = unnest_together(binder, node, collections, added, item.ordinality, outer)
+        else:
+            made = Unnest(node, collections[0], item.ordinality, outer, node.schema + tuple(added))
         table = None if item.alias is None else item.alias.text
         own = [
             Visible(table, n, ColumnRef(width + i, f.type)) for i, (n, f) in enumerate(zip(names, added, strict=True))

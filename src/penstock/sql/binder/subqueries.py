@@ -135,7 +135,9 @@ def attach(node: Node, slot: SubquerySlot, operands: Sequence[Expr], variables: 
         case "scalar":
             return _scalar(node, slot, variables)
         case "array":
-            return _array(node, slot, variables)
+            return _collected(node, slot, variables, "ARRAY_AGG")
+        case "map":
+            return _collected(node, slot, variables, "MAP")
         case "exists":
             return _exists(node, slot, variables)
         case "in":
@@ -169,11 +171,12 @@ def _unless_missing(joined: Node, key: int, value: Expr, otherwise: Expr) -> Exp
     return Case(((matched, value),), otherwise, value.type)
 
 
-def _array(node: Node, slot: SubquerySlot, variables: Sequence[Expr]) -> tuple[Node, Expr]:
-    field = slot.plan.schema[0]
-    kind = resolve_aggregate("ARRAY_AGG", [field.type], False).result.with_nullable(True)
-    call = AggregateCall("ARRAY_AGG", (ColumnRef(0, field.type),), field.name)
-    plan = Aggregate(slot.plan, (), (call,), (Field(field.name, kind),))
+def _collected(node: Node, slot: SubquerySlot, variables: Sequence[Expr], name: str) -> tuple[Node, Expr]:
+    """Attach ARRAY(query) or MAP(query): empty, not NULL, where the query has no rows."""
+    schema = slot.plan.schema
+    kind = resolve_aggregate(name, [f.type for f in schema], False).result.with_nullable(True)
+    call = AggregateCall(name, tuple([ColumnRef(i, f.type) for i, f in enumerate(schema)]), schema[0].name)
+    plan = Aggregate(slot.plan, (), (call,), (Field(schema[0].name, kind),))
     made, value = _scalar(node, replace(slot, plan=plan), variables)
     empty = Literal([], kind.with_nullable(False))
     return made, Case(((present(value), value),), empty, kind.with_nullable(False))

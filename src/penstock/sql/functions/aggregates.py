@@ -26,7 +26,14 @@ Typing = Callable[[str, Sequence[SqlType]], Signature]
 AGGREGATES: dict[str, Typing] = {}
 """How each aggregate is typed, by name; results are nullable unless the aggregate counts."""
 
-WINDOW_ONLY = ("ROW_NUMBER", "RANK", "DENSE_RANK", "LAG", "LEAD")
+RANKS = {
+    **dict.fromkeys(("ROW_NUMBER", "RANK", "DENSE_RANK"), BIGINT),
+    **dict.fromkeys(("PERCENT_RANK", "CUME_DIST"), SqlType(Kind.DOUBLE, False)),
+}
+"""Window functions without arguments, and their types."""
+
+WINDOW_ONLY = (*RANKS, "NTILE", "LAG", "LEAD", "NTH_VALUE")
+"""Functions that need OVER."""
 
 
 def resolve_aggregate(name: str, argument_types: Sequence[SqlType], distinct: bool = False) -> Signature:
@@ -49,15 +56,23 @@ def resolve_aggregate(name: str, argument_types: Sequence[SqlType], distinct: bo
 
 
 def resolve_window(name: str, argument_types: Sequence[SqlType], distinct: bool = False) -> Signature:
-    """Return the typing of a window function: a ranking, LAG or LEAD (value, offset, default), or an aggregate."""
-    if name in ("ROW_NUMBER", "RANK", "DENSE_RANK"):
+    """Return the typing of a window function.
+
+    A rank or share of the partition, NTILE (number), LAG or LEAD (value, offset, default), NTH_VALUE (value, number),
+    or an aggregate.
+    """
+    if name in RANKS:
         expect_count(name, argument_types, 0)
-        return Signature((), BIGINT)
+        return Signature((), RANKS[name])
+    if name in ("NTILE", "NTH_VALUE"):
+        expect_count(name, argument_types, 1 if name == "NTILE" else 2)
+        if argument_types[-1].kind not in INTEGERS:
+            raise mismatch(name, argument_types)
+        result = SqlType(Kind.INTEGER, False) if name == "NTILE" else argument_types[0].with_nullable(True)
+        return Signature(tuple(argument_types), result)
     if name in ("LAG", "LEAD"):
         return _shifted(name, argument_types)
-    if distinct:
-        raise TypeMismatch(f"DISTINCT is not supported in the window aggregate '{name}'")
-    return resolve_aggregate(name, argument_types)
+    return resolve_aggregate(name, argument_types, distinct)
 
 
 def _shifted(name: str, types: Sequence[SqlType]) -> Signature:

@@ -238,7 +238,14 @@ def _resolve_between(types: Sequence[SqlType]) -> Signature:
 
 
 def _resolve_in(types: Sequence[SqlType]) -> Signature:
-    arguments = resolve_same_type("IN", 2, -1)(types)
+    try:
+        resolve_same_type("IN", 1, -1)(types[1:])
+    except TypeMismatch:
+        raise TypeMismatch("Values in expression list must have compatible types") from None
+    try:
+        arguments = resolve_same_type("IN", 2, -1)(types)
+    except TypeMismatch:
+        raise TypeMismatch("Values passed to IN operator must have compatible types") from None
     return Signature(arguments, BOOLEAN.with_nullable(any_nullable(types)))
 
 

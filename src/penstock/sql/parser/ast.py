@@ -137,12 +137,12 @@ class CaseWhen:
 
 @dataclass(frozen=True, slots=True)
 class Subquery:
-    """A query in an expression. kind: scalar (the query), exists, in (with `operand`), array, any/all.
+    """A query in an expression. kind: scalar (the query), exists, in (with `operand`), array, map, any/all.
 
     operand: the left side of IN or of a comparison with ANY or ALL, a ROW for several values; operator: the comparison.
     """
 
-    kind: Word["scalar", "exists", "in", "array", "any", "all"]
+    kind: Word["scalar", "exists", "in", "array", "map", "any", "all"]
     query: Query
     operand: Expression | None
     operator: str | None

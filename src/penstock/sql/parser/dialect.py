@@ -8,6 +8,7 @@ the place of few nodes. `cursor.py` walks what `tokenize` returns.
 from __future__ import annotations
 
 import re
+from typing import Any
 from typing import Literal as Word
 
 from sqlglot import Tokenizer, TokenType
@@ -46,6 +47,10 @@ class Token:
         return Span(self.line, self.column, self.end_line, self.end_column)
 
 
+_NO_ESCAPES = frozenset("0123456789abcdefABCDEF+'\"")
+"""Characters that UESCAPE must not choose (SQL:2011, 5.3)."""
+
+
 class _Lexer(Tokenizer):
     QUOTES = ["'"]  # noqa: RUF012 - the tables of the library are lists
     STRING_ESCAPES = ["'"]  # noqa: RUF012
@@ -81,7 +86,8 @@ _KINDS: dict[TokenType, Kind] = {
 }
 _ROUGHLY = re.compile(r"""'[^']*'|"[^"]*"|`[^`]*`|--[^\n]*|/\*.*?\*/|\w+|[^\w\s]""", re.DOTALL)
 _TRAILING = re.compile(r"(?:\s|--[^\n]*(?:\n|\Z)|/\*.*?\*/)*", re.DOTALL)
-_UNICODE_ESCAPE = re.compile(r"\\(?:([0-9A-Fa-f]{4})|\+([0-9A-Fa-f]{6})|(\\))")
+_ESCAPED = r"{0}(?:([0-9A-Fa-f]{{4}})|\+([0-9A-Fa-f]{{6}})|({0}))"
+"""A character by its number, or the escape character itself; {0} is that character."""
 
 
 def tokenize(text: str) -> list[Token]:
@@ -103,6 +109,7 @@ def tokenize(text: str) -> list[Token]:
     found.reverse()
     while found:  # taken off one by one, as a large program would else be held twice
         raw = found.pop()
+        end = raw.end + 1
         kind = _KINDS.get(raw.token_type, "symbol")
         value = raw.text
         if kind == "word":
@@ -112,7 +119,8 @@ def tokenize(text: str) -> list[Token]:
             key = value.upper() if value.isascii() else ""
         elif kind == "symbol":
             if raw.token_type is TokenType.UNICODE_STRING:
-                kind, value, key = "string", _unescape(text, raw.start, value), ""
+                escape, end = _escape_character(text, found, raw)
+                kind, value, key = "string", _unescape(text, raw.start, value, escape), ""
             else:
                 key = "<>" if value == "!=" else value
         else:
@@ -120,8 +128,9 @@ def tokenize(text: str) -> list[Token]:
         start = raw.start
         if kind == "quoted" and len(tokens) > 1 and text[start - 2 : start] in ("U&", "u&") and tokens[-2].key == "U":
             tokens[-2:] = []
-            start, value = start - 2, _unescape(text, start - 2, value)
-        tokens.append(Token(kind, value, key, start, raw.end + 1))
+            escape, end = _escape_character(text, found, raw)
+            start, value = start - 2, _unescape(text, start - 2, value, escape)
+        tokens.append(Token(kind, value, key, start, end))
     last = tokens[-1].end if tokens else 0
     rest = _TRAILING.match(text, last)
     if rest is None or rest.end() != len(text):
@@ -146,17 +155,28 @@ def _place(text: str, tokens: list[Token]) -> None:
             token.end_column = token.end - (text.rfind("\n", 0, token.end) + 1)
 
 
-def _unescape(text: str, start: int, value: str) -> str:
+def _escape_character(text: str, found: list[Any], raw: Any) -> tuple[str, int]:
+    """Take UESCAPE and its character off the tokens to come; return the escape character and where the literal ends."""
+    if len(found) < 2 or found[-1].text.upper() != "UESCAPE" or found[-2].token_type is not TokenType.STRING:
+        return "\\", raw.end + 1
+    found.pop()
+    chosen = found.pop()
+    if len(chosen.text) != 1 or chosen.text in _NO_ESCAPES or chosen.text.isspace():
+        raise _failure(text, chosen.start, f"UESCAPE must be a single character, and not {chosen.text!r}")
+    return chosen.text, chosen.end + 1
+
+
+def _unescape(text: str, start: int, value: str, escape: str) -> str:
     def character(found: re.Match[str]) -> str:
         digits = found[1] or found[2]
         if digits is None:
-            return "\\"
+            return escape
         code = int(digits, 16)
         if code > 0x10FFFF or 0xD800 <= code < 0xE000:
             raise _failure(text, start, f"U+{digits} is not a character")
         return chr(code)
 
-    return _UNICODE_ESCAPE.sub(character, value)
+    return re.sub(_ESCAPED.format(re.escape(escape)), character, value)
 
 
 def _failure(text: str, offset: int, reason: str) -> SqlError:

@@ -194,7 +194,7 @@ def _map(c: Cursor) -> Expression | None:
     elif following.key == "(":
         c.advance()
         if c.peek().key in QUERY_STARTS:
-            raise NotSupported("MAP of a query", c.span(start))
+            return Subquery("map", expressions.subquery(c), None, None, c.span(start))
         return calls.call(c, start, "MAP()")
     else:
         return None

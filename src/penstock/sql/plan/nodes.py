@@ -163,10 +163,10 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class WindowCall:
-    """One function over a window: an aggregate, or ROW_NUMBER, RANK, DENSE_RANK, LAG, LEAD, FIRST_VALUE, LAST_VALUE.
+    """One function over a window: an aggregate, a rank or share of the partition, LAG, LEAD, or a value of the frame.
 
-    LAG/LEAD: args are value, offset literal, default. SESSION_START/SESSION_END: the time (also the only order key) and
-    the gap in its unit, a literal.
+    LAG/LEAD: args are value, offset literal, default. NTH_VALUE: value and number; NTILE: number; both literals.
+    SESSION_START/SESSION_END: the time (also the only order key) and the gap in its unit, a literal.
     """
 
     name: str
@@ -174,6 +174,7 @@ class WindowCall:
     frame: Frame | None
     ignore_nulls: bool = False
     filter: Expr | None = None
+    distinct: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,7 +13,12 @@ from penstock.sql.plan.expr import ColumnRef, Expr, SortKey
 from penstock.sql.plan.nodes import Aggregate, AggregateCall, Frame, Join, JoinKey, Node, Project, Window, WindowCall
 from penstock.sql.rules.driver import everywhere
 
-_ELSEWHERE = frozenset(("ROW_NUMBER", "RANK", "DENSE_RANK", "LAG", "LEAD", "ARRAY_AGG", "MAP", "SINGLE_VALUE"))
+_ELSEWHERE = frozenset(
+    (
+        *("ROW_NUMBER", "RANK", "DENSE_RANK", "NTILE", "PERCENT_RANK", "CUME_DIST", "LAG", "LEAD", "NTH_VALUE"),
+        *("ARRAY_AGG", "MAP", "SINGLE_VALUE"),
+    )
+)
 """What has no frame, or what changes with every row anyway."""
 
 _EDGES = ("FIRST_VALUE", "LAST_VALUE")
@@ -59,7 +64,7 @@ def _is_whole(call: WindowCall, ordered: bool) -> bool:
     if call.name in _ELSEWHERE:
         return False
     frame = call.frame or Frame("range", None, 0 if ordered else None)
-    if call.name == "FIRST_VALUE":
+    if call.name == "FIRST_VALUE" and not call.ignore_nulls:
         return frame.start is None and (frame.end is None or frame.end >= 0)
     return frame.start is None and frame.end is None
 
@@ -70,4 +75,4 @@ def _aggregate(node: Window, call: WindowCall) -> AggregateCall:
     if call.name in _EDGES:
         own = [SortKey(ColumnRef(i, f.type), False, True) for i, f in enumerate(node.input.schema)]
         order = (*node.order, *own)
-    return AggregateCall(call.name, call.args, call.name.lower(), False, call.filter, order, call.ignore_nulls)
+    return AggregateCall(call.name, call.args, call.name.lower(), call.distinct, call.filter, order, call.ignore_nulls)

@@ -76,7 +76,7 @@ def _rest(node: Node) -> Hashable:
         case TopK():
             return len(node.partition), _order(node.order), node.limit, node.offset, node.rank, node.with_rank
         case Window():
-            windows = [(c.name, len(c.args), c.frame, c.ignore_nulls, c.filter is None) for c in node.calls]
+            windows = [(c.name, len(c.args), c.frame, c.ignore_nulls, c.filter is None, c.distinct) for c in node.calls]
             return len(node.partition), _order(node.order), tuple(windows)
         case Hop():
             return node.slide, node.size, node.offset

@@ -195,7 +195,7 @@ def test_without_an_order_the_frame_is_the_partition(steps: list[Delta]) -> None
 
 @pytest.mark.parametrize(
     "call",
-    [WindowCall("LAG", (V, K), None), WindowCall("NTH_VALUE", (V,), None)],
+    [WindowCall("LAG", (V, K), None), WindowCall("GROUPING", (V,), None)],
     ids=["offset that varies", "unknown function"],
 )
 def test_what_has_no_rule_is_refused_when_the_circuit_is_built(call: WindowCall) -> None:

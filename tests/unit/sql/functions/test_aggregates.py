@@ -63,8 +63,11 @@ def test_window_functions() -> None:
     assert resolve_window("SUM", [INTEGER]).result == INTEGER.with_nullable(True)
     with pytest.raises(TypeMismatch, match="Cannot apply 'LAG' to arguments of type"):
         resolve_window("LAG", [INTEGER, DATE])
-    with pytest.raises(TypeMismatch, match="DISTINCT is not supported in the window aggregate 'SUM'"):
-        resolve_window("SUM", [INTEGER], distinct=True)
+    assert resolve_window("COUNT", [INTEGER], distinct=True).result == BIGINT
+    assert resolve_window("NTILE", [INTEGER]).result == INTEGER
+    assert resolve_window("NTH_VALUE", [DATE, INTEGER]).result == DATE.with_nullable(True)
+    with pytest.raises(TypeMismatch, match="Cannot apply 'NTILE' to arguments of type"):
+        resolve_window("NTILE", [DATE])
 
 
 @pytest.mark.parametrize("name", sorted(AGGREGATES))
