@@ -25,6 +25,8 @@ from penstock.circuit.operators.linear import Linear
 from penstock.circuit.operators.listed import ListedRows
 from penstock.circuit.operators.panes import Panes
 from penstock.circuit.operators.semijoin import SemiJoin
+from penstock.circuit.operators.session import Session, SessionAggregate
+from penstock.circuit.operators.session import serves as is_session
 from penstock.circuit.operators.setops import SetOperation
 from penstock.circuit.operators.standings import Standings
 from penstock.circuit.operators.table import Lateness, Table, distance_of
@@ -190,8 +192,13 @@ class Lowering:
         return self._forgets(at, self._lines.of(node))
 
     def _window(self, node: nodes.Window) -> int:
-        operator = Window(node, self._pool)
-        at = self._add(node.schema, operator, self.node(node.input))
+        return self._ordered(
+            node, node.schema, Session(node, self._pool) if is_session(node) else Window(node, self._pool)
+        )
+
+    def _ordered(self, node: nodes.Window, schema: Schema, operator: Window | Session | SessionAggregate) -> int:
+        """Add an operator over a window's input, which forgets by the order or by the partition."""
+        at = self._add(schema, operator, self.node(node.input))
         line = of_expr(node.order[0].expr, self._lines.of(node.input), self._pool) if node.order else None
         if line is not None and (behind := operator.behind()):
             self.circuit.retentions.append((at, Retention(behind, line)))
@@ -398,6 +405,10 @@ class Lowering:
         return ListedRows(aggregate, positions, layout, then[::-1], self._pool)
 
     def _aggregate(self, node: nodes.Aggregate) -> int:
+        window = node.input
+        if isinstance(window, nodes.Window) and SessionAggregate.serves(node) and self._alone(window):
+            grows = self.append_only(window.input)
+            return self._ordered(window, node.schema, SessionAggregate(node, window, grows, self._pool))
         operator = Aggregate(
             node.input.schema, node.keys, node.calls, node.schema, self.append_only(node.input), self._pool
         )

@@ -91,6 +91,13 @@ class Links(Protocol):
         """Take records out of their lists."""
 
 
+class Members(Protocol):
+    """Rows that stand with groups, and go with them: `TreeOf`, `Sessions`."""
+
+    def clear(self, groups: Records, ids: Words) -> None:
+        """Free all rows of some groups."""
+
+
 class ForgetGroups:
     """Groups of an aggregation that lie below go with the rows that their calls keep, and out of their lists.
 
@@ -103,7 +110,7 @@ class ForgetGroups:
         place: Place,
         seen: Sequence[Records],
         rows: Sequence[Arrangement],
-        trees: Sequence[TreeOf],
+        trees: Sequence[Members],
         lists: Sequence[Links] = (),
     ) -> None:
         self._groups = groups

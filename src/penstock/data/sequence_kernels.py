@@ -17,14 +17,17 @@ from penstock.data.records import add, find, remove
 from penstock.data.summed_tree import (
     LINKS,
     add_to,
+    approach,
     at_sum,
     before,
+    befores,
     compare_order,
-    delete,
     first_from,
     following,
     insert,
     preceding,
+    unlink,
+    withdraw,
 )
 
 NODES, OLD, NEW, SUMS = 0, 1, 2, 3
@@ -33,7 +36,7 @@ NODES, OLD, NEW, SUMS = 0, 1, 2, 3
 WEIGHT, GROUP, MARK, LINK = 0, 1, 2, 3
 """Payload of a row after its order words: weight, its group's record, place in the step's list + 1, then the node."""
 
-KEYS, ROWS, CHAIN = 0, 1, 2
+KEYS, ROWS = 0, 1
 """What a distance is measured in."""
 
 _STRIDE = 8
@@ -41,6 +44,9 @@ _STRIDE = 8
 
 _NEAR = 24
 """Nodes that are gone over one by one to a row so many rows away; then it is looked for from the root."""
+
+_ABREAST = 32
+"""Rows whose places are looked for side by side."""
 
 FAR = 2**62
 """A distance that stands for "unbounded"."""
@@ -76,31 +82,42 @@ def enter(
     own = order + len(signs)
     link = own + LINK
     n = 0
+    fresh = np.empty(len(weights), np.int64)
+    made = 0
     for r in range(len(weights)):
         i = find(records, directory, meta, lines, r, width, hashes[r])
         if i < 0:
             i = add(records, directory, meta, lines, r, width, hashes[r])
             for j in range(len(signs)):
                 records[i, order + j] = lines[r, width + j]
-            g = ids[r]
-            records[i, own + GROUP] = g
-            records[i, link + LINKS + NODES] = 1
-            groups[g, root_at] = insert(
-                records, groups[g, root_at], i, link, count, 1, order, modes, signs, columns, nulls, heap, entries
-            )
+            records[i, own + GROUP] = ids[r]
+            fresh[made] = i
+            made += 1
         if records[i, own + MARK] == 0:
             changed[n] = i
             source[n] = r
             n += 1
             records[i, own + MARK] = n
         records[i, own + WEIGHT] += weights[r]
+    roots = np.empty(_ABREAST, np.int64)
+    for start in range(0, made, _ABREAST):
+        some = fresh[start : min(start + _ABREAST, made)]
+        for k in range(len(some)):
+            records[some[k], link + LINKS + NODES] = 1
+            records[some[k], link + LINKS + NEW] = max(records[some[k], own + WEIGHT], 0)
+            roots[k] = groups[records[some[k], own + GROUP], root_at]
+        approach(records, roots, some, link, 1, order, modes, signs, columns, nulls, heap, entries)
+        for i in some:
+            g = records[i, own + GROUP]
+            groups[g, root_at] = insert(
+                records, groups[g, root_at], i, link, count, 1, order, modes, signs, columns, nulls, heap, entries
+            )
+    differences = np.empty(n, np.int64)
     for k in range(n):
         i = changed[k]
         records[i, own + MARK] = 0
-        weight = max(records[i, own + WEIGHT], 0)
-        difference = weight - records[i, link + LINKS + NEW]
-        if difference != 0:
-            add_to(records, i, link, count, NEW, difference)
+        differences[k] = max(records[i, own + WEIGHT], 0) - records[i, link + LINKS + NEW]
+    add_to(records, changed[:n], link, count, NEW, differences)
     return n
 
 
@@ -179,44 +196,6 @@ def _rows_away(
 
 
 @compiled(
-    "int64(int64[:, ::1], int64, int64, int64, int64[::1], int64[::1], int64, int64, boolean, int64[::1], int64[::1])"
-)
-def _linked(
-    records: Any,
-    key: Any,
-    link: Any,
-    step: Any,
-    ids: Any,
-    positions: Any,
-    k: Any,
-    gap: Any,
-    last: bool,
-    nodes: Any,
-    at: Any,
-) -> Any:  # pragma: no cover - compiled
-    """Write the end of the chain of rows around record k, each less than `gap` away from the next; returns the end.
-
-    key: the word of the compared time. Where the walk meets the record that was looked at before, it has its end.
-    """
-    x = ids[k]
-    place = positions[k]
-    known = k + step
-    while True:
-        beside = following(records, x, link) if last else preceding(records, x, link)
-        if beside < 0 or abs(records[beside, key] - records[x, key]) >= gap:
-            break
-        x = beside
-        place += step
-        if 0 <= known < len(ids) and ids[known] == x:
-            x = nodes[known]
-            place = at[known]
-            break
-    nodes[k] = x
-    at[k] = place
-    return x
-
-
-@compiled(
     "void(int64[:, ::1], int64, int64[:, ::1], int64, int64, int64, int64[::1], int64[::1], int64, int64, boolean,"
     " int64[::1], int64[::1], uint8[::1], int64[:, ::1], int64[::1], int64[::1])"
 )
@@ -241,17 +220,11 @@ def edge(
 ) -> None:  # pragma: no cover - compiled
     """Write the first (or last) node of the stretch that reaches `distance` from each record, and its position.
 
-    how: the distance is one of the order key (KEYS), of rows (ROWS), or a gap that ends a chain (CHAIN). ids: in order.
+    how: the distance is one of the order key (KEYS), or of rows (ROWS).
     """
     sums = np.empty(count, np.int64)
     words = np.empty(len(signs), np.int64)
-    for each in range(len(ids)):
-        k = len(ids) - 1 - each if last else each
-        if how == CHAIN:
-            _linked(
-                records, order + len(signs) - 1, link, 1 if last else -1, ids, positions, k, distance, last, nodes, at
-            )
-            continue
+    for k in range(len(ids)):
         x = ids[k]
         root = groups[records[x, link - LINK + GROUP], root_at]
         total = records[root - 1, link + LINKS + count + NODES]
@@ -288,8 +261,7 @@ def edge(
 @compiled("void(int64[:, ::1], int64, int64, int64[::1], int64[::1])")
 def positions(records: Any, link: int, count: int, ids: Any, out: Any) -> None:  # pragma: no cover - compiled
     """Write the position of each record among the nodes of its group."""
-    for k in range(len(ids)):
-        out[k] = before(records, ids[k], link, count, NODES)
+    befores(records, ids, link, count, NODES, out)
 
 
 @compiled("void(int64[:, ::1], int64, int64[::1], int64[::1], int64[::1])")
@@ -450,12 +422,37 @@ def sum_frames(
 @compiled("void(int64[:, ::1], int64, int64, int64[::1], int64[:, ::1])")
 def add_sums(records: Any, link: int, count: int, ids: Any, units: Any) -> None:  # pragma: no cover - compiled
     own = link + LINKS
+    differences = np.empty(len(ids), np.int64)
+    for j in range(units.shape[1]):
+        for k in range(len(ids)):
+            differences[k] = (records[ids[k], own + NEW] - records[ids[k], own + OLD]) * units[k, j]
+        add_to(records, ids, link, count, SUMS + j, differences)
+
+
+@compiled(
+    "void(int64[:, ::1], int32[::1], int64[::1], int64, int64[:, ::1], int32[::1], int64[::1], int64, int64,"
+    " int64[::1])"
+)
+def _take_out(
+    groups: Any,
+    group_directory: Any,
+    group_meta: Any,
+    root_at: int,
+    records: Any,
+    directory: Any,
+    meta: Any,
+    link: int,
+    count: int,
+    ids: Any,
+) -> None:  # pragma: no cover - compiled
+    withdraw(records, ids, link, count)
     for k in range(len(ids)):
-        difference = records[ids[k], own + NEW] - records[ids[k], own + OLD]
-        if difference != 0:
-            for j in range(units.shape[1]):
-                if units[k, j] != 0:
-                    add_to(records, ids[k], link, count, SUMS + j, difference * units[k, j])
+        x = ids[k]
+        g = records[x, link - LINK + GROUP]
+        groups[g, root_at] = unlink(records, groups[g, root_at], x, link, count)
+        remove(records, directory, meta, x)
+        if groups[g, root_at] == 0:
+            remove(groups, group_directory, group_meta, g)
 
 
 @compiled(
@@ -476,18 +473,18 @@ def close(
 ) -> None:  # pragma: no cover - compiled
     """Make the new weights the old ones; rows without a weight go, and groups without rows."""
     own = link + LINKS
+    differences = np.zeros(len(ids), np.int64)
+    gone = np.empty(len(ids), np.int64)
+    n = 0
     for k in range(len(ids)):
         x = ids[k]
-        g = records[x, link - LINK + GROUP]
         if records[x, link - LINK + WEIGHT] == 0:
-            groups[g, root_at] = delete(records, groups[g, root_at], x, link, count)
-            remove(records, directory, meta, x)
-            if groups[g, root_at] == 0:
-                remove(groups, group_directory, group_meta, g)
+            gone[n] = x
+            n += 1
         else:
-            difference = records[x, own + NEW] - records[x, own + OLD]
-            if difference != 0:
-                add_to(records, x, link, count, OLD, difference)
+            differences[k] = records[x, own + NEW] - records[x, own + OLD]
+    add_to(records, ids, link, count, OLD, differences)
+    _take_out(groups, group_directory, group_meta, root_at, records, directory, meta, link, count, gone[:n])
 
 
 @compiled(
@@ -564,9 +561,4 @@ def drop(
     ids: Any,
 ) -> None:  # pragma: no cover - compiled
     """Take records out; groups without rows go."""
-    for k in range(len(ids)):
-        g = records[ids[k], link - LINK + GROUP]
-        groups[g, root_at] = delete(records, groups[g, root_at], ids[k], link, count)
-        remove(records, directory, meta, ids[k])
-        if groups[g, root_at] == 0:
-            remove(groups, group_directory, group_meta, g)
+    _take_out(groups, group_directory, group_meta, root_at, records, directory, meta, link, count, ids)

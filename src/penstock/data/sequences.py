@@ -20,7 +20,7 @@ from penstock.data.collecting import Coded, coded
 from penstock.data.pool import Pool
 from penstock.data.records import Records
 from penstock.data.rows import RowLayout, Rows
-from penstock.data.sequence_kernels import CHAIN, FAR, GROUP, KEYS, LINK, NEW, OLD, ROWS, SUMS
+from penstock.data.sequence_kernels import FAR, GROUP, KEYS, LINK, NEW, OLD, ROWS, SUMS
 from penstock.data.summed_tree import LINKS, node_words
 
 __all__ = ["NEW", "OLD", "SUMS", "Sequences", "Span", "Stretches"]
@@ -31,18 +31,14 @@ class Span:
     """A stretch around a row: from `start` to `end`, in rows or in units of the order key; negative: before it.
 
     None: to the end of the group. Over several order keys distances other than 0 mean nothing.
-    gap: instead, the chain of rows around it of which each is less than so much of the (only) order key from the next.
     """
 
     in_rows: bool
     start: int | None
     end: int | None
-    gap: int | None = None
 
     def mirrored(self) -> Span:
         """Return the stretch of the rows around which this one holds a given row."""
-        if self.gap is not None:
-            return self
         return Span(self.in_rows, None if self.end is None else -self.end, None if self.start is None else -self.start)
 
 
@@ -108,8 +104,7 @@ class Sequences:
 
         positions: those of the records. A stretch of rows is that of the old weights and that of the new ones together.
         """
-        how = CHAIN if span.gap is not None else ROWS if span.in_rows else KEYS
-        distance = span.gap if span.gap is not None else span.end if last else span.start
+        distance = span.end if last else span.start
         nodes = np.empty(len(ids), np.int64)
         at = np.empty(len(ids), np.int64)
         kernels.edge(
@@ -121,7 +116,7 @@ class Sequences:
             self._count,
             ids,
             positions,
-            how,
+            ROWS if span.in_rows else KEYS,
             FAR if distance is None else distance,
             last,
             self._modes,

@@ -23,6 +23,9 @@ from penstock.data.kernels import compiled, finish
 LINKS = 3
 """Words of a node before its own words: links to the left, to the right and to the parent."""
 
+_ABREAST = 32
+"""Paths that are gone side by side."""
+
 
 def node_words(count: int) -> int:
     """Return how many words of a record a node with `count` summed words takes."""
@@ -47,6 +50,49 @@ def _total(records: Any, x: Any, link: Any, count: Any) -> None:  # pragma: no c
         if b >= 0:
             total += records[b, j + count]
         records[x, j + count] = total
+
+
+@compiled(
+    "int64(int64[:, ::1], int64[::1], int64[::1], int64, int64, int64, int64[::1], int64[::1], int64, int64,"
+    " uint8[::1], int64[:, ::1])"
+)
+def approach(
+    records: Any,
+    roots: Any,
+    ids: Any,
+    link: Any,
+    row: Any,
+    order: Any,
+    modes: Any,
+    signs: Any,
+    columns: Any,
+    nulls: Any,
+    heap: Any,
+    entries: Any,
+) -> Any:  # pragma: no cover - compiled
+    """Go down side by side to where records belong, so that their paths are near when they are put in one by one.
+
+    roots: those of their trees; overwritten. Returns the number of nodes met.
+    """
+    left = len(ids)
+    of = np.arange(left)
+    met = np.int64(0)
+    while left > 0:
+        n = 0
+        for j in range(left):
+            at = roots[j] - 1
+            if at < 0:
+                continue
+            met += 1
+            x = ids[of[j]]
+            side = link
+            if compare_rows(records, x, at, row, order, modes, signs, columns, nulls, heap, entries) > 0:
+                side = link + 1
+            roots[n] = records[at, side]
+            of[n] = of[j]
+            n += 1
+        left = n
+    return met
 
 
 @compiled(
@@ -114,15 +160,9 @@ def insert(
 
 
 @compiled("int64(int64[:, ::1], int64, int64, int64, int64)")
-def delete(records: Any, root: Any, x: Any, link: Any, count: Any) -> Any:  # pragma: no cover - compiled
-    """Take record x out of the tree that it is in; returns the new root."""
-    own = link + LINKS
+def unlink(records: Any, root: Any, x: Any, link: Any, count: Any) -> Any:  # pragma: no cover - compiled
+    """Take record x, whose own words are 0, out of the tree that it is in; returns the new root."""
     above = records[x, link + 2] - 1
-    at = above
-    while at >= 0:
-        for j in range(own, own + count):
-            records[at, j + count] -= records[x, j]
-        at = records[at, link + 2] - 1
     parent = above
     side = link
     if parent >= 0 and records[parent, link] != x + 1:
@@ -157,16 +197,93 @@ def delete(records: Any, root: Any, x: Any, link: Any, count: Any) -> Any:  # pr
     return root
 
 
-@compiled("void(int64[:, ::1], int64, int64, int64, int64, int64)")
+@compiled("void(int64[:, ::1], int64[::1], int64, int64, int64, int64[::1])")
 def add_to(
-    records: Any, x: Any, link: Any, count: Any, word: Any, difference: Any
+    records: Any, ids: Any, link: Any, count: Any, word: Any, differences: Any
 ) -> None:  # pragma: no cover - compiled
-    """Add to one of a node's own words, and to the totals above it."""
-    at = link + LINKS + word
-    records[x, at] += difference
-    while x >= 0:
-        records[x, at + count] += difference
-        x = records[x, link + 2] - 1
+    """Add to one of the own words of nodes, and to the totals above them.
+
+    Some paths are gone up side by side here, as in `withdraw` and `befores`: their cache misses overlap.
+    """
+    own = link + LINKS + word
+    at = np.empty(_ABREAST, np.int64)
+    amount = np.empty(_ABREAST, np.int64)
+    for first in range(0, len(ids), _ABREAST):
+        left = 0
+        for k in range(first, min(first + _ABREAST, len(ids))):
+            if differences[k] != 0:
+                at[left] = ids[k]
+                amount[left] = differences[k]
+                left += 1
+                records[ids[k], own] += differences[k]
+        while left > 0:
+            n = 0
+            for j in range(left):
+                x = at[j]
+                records[x, own + count] += amount[j]
+                above = records[x, link + 2] - 1
+                if above >= 0:
+                    at[n] = above
+                    amount[n] = amount[j]
+                    n += 1
+            left = n
+
+
+@compiled("void(int64[:, ::1], int64[::1], int64, int64)")
+def withdraw(records: Any, ids: Any, link: Any, count: Any) -> None:  # pragma: no cover - compiled
+    """Make the own words of nodes 0, also in the totals above them: then they can be unlinked."""
+    own = link + LINKS
+    at = np.empty(_ABREAST, np.int64)
+    of = np.empty(_ABREAST, np.int64)
+    for first in range(0, len(ids), _ABREAST):
+        left = min(_ABREAST, len(ids) - first)
+        for j in range(left):
+            at[j] = ids[first + j]
+            of[j] = ids[first + j]
+        while left > 0:
+            n = 0
+            for j in range(left):
+                x = at[j]
+                for word in range(own, own + count):
+                    records[x, word + count] -= records[of[j], word]
+                above = records[x, link + 2] - 1
+                if above >= 0:
+                    at[n] = above
+                    of[n] = of[j]
+                    n += 1
+            left = n
+        for k in range(first, min(first + _ABREAST, len(ids))):
+            for word in range(own, own + count):
+                records[ids[k], word] = 0
+
+
+@compiled("void(int64[:, ::1], int64[::1], int64, int64, int64, int64[::1])")
+def befores(records: Any, ids: Any, link: Any, count: Any, word: Any, out: Any) -> None:  # pragma: no cover - compiled
+    """Write for each node the sum of one word over all nodes before it."""
+    own = link + LINKS + word
+    at = np.empty(_ABREAST, np.int64)
+    of = np.empty(_ABREAST, np.int64)
+    for first in range(0, len(ids), _ABREAST):
+        left = min(_ABREAST, len(ids) - first)
+        for j in range(left):
+            x = ids[first + j]
+            below = records[x, link] - 1
+            out[first + j] = records[below, own + count] if below >= 0 else 0
+            at[j] = x
+            of[j] = first + j
+        while left > 0:
+            n = 0
+            for j in range(left):
+                x = at[j]
+                above = records[x, link + 2] - 1
+                if above >= 0:
+                    if records[above, link + 1] == x + 1:
+                        # All of the parent's subtree that is not in ours.
+                        out[of[j]] += records[above, own + count] - records[x, own + count]
+                    at[n] = above
+                    of[n] = of[j]
+                    n += 1
+            left = n
 
 
 @compiled("int64(int64[:, ::1], int64, int64, int64, int64)")

@@ -108,6 +108,9 @@ class LinearState(AggregateState):
         span = payload[:, self._at : self._at + self._accumulator.words]
         return np.asarray((span == 0).all(axis=1)) & self._untraced(payload)
 
+    def unites(self) -> bool:
+        return not self._input.distinct
+
     def traced(self) -> bool:
         return self._input.traced
 
@@ -136,6 +139,14 @@ class FloatSumState(LinearState):
             values = np.ascontiguousarray(self._floats.finite(args, weights))
             first = 1 + groups.width
             _add_floats(groups.records, first + self.kept_at, first + self._at + 1, rows, values, weights)
+
+    def unite(self, groups: Records, gone: Words, into: Words) -> None:
+        first = 1 + groups.width
+        pairs = groups.payloads(gone, self.kept_at, 2).view(np.float64)
+        once = np.ones(len(gone), np.int64)
+        for part in range(2):
+            values = np.ascontiguousarray(pairs[:, part])
+            _add_floats(groups.records, first + self.kept_at, first + self._at + 1, into, values, once)
 
     def result(self, payload: Rows) -> Column:
         sums = payload[:, self._at : self._at + self._accumulator.words]

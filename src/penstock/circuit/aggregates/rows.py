@@ -6,25 +6,24 @@ How values compare, wherever they stand, is in `comparing.py`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from penstock.circuit.aggregates.extreme import offer
 from penstock.circuit.aggregates.folds import FOLDS, FoldRows, SortSpec
+from penstock.circuit.aggregates.shortlists import Shortlists
 from penstock.circuit.aggregates.state import AggregateState, Among, Input
+from penstock.circuit.aggregates.trees import firsts, place
 from penstock.circuit.operator import Stateful
 from penstock.circuit.operators.ordering import OrderWords
-from penstock.circuit.retention import TreeOf
+from penstock.circuit.retention import Members, TreeOf
 from penstock.data.arrangement import Arrangement
 from penstock.data.batch import Batch, Column, Words
 from penstock.data.collecting import Coded, coded
 from penstock.data.comparing import SIGNED, comparison, row_modes
-from penstock.data.kernels import compiled
-from penstock.data.records import Records, add, find, remove
+from penstock.data.records import Records
 from penstock.data.rows import RowLayout, Rows
-from penstock.data.tree import delete, first, insert
 from penstock.data.types import BIGINT, SqlType
 from penstock.data.values import encode_value
 from penstock.sql.diagnostics import NotSupported
@@ -90,7 +89,8 @@ class ExtremeState(_Kept):
     """MIN and MAX: a value that comes is compared with the extreme of its group.
 
     Rows are kept, unless they are only ever added, and those of a group are read again when its extreme leaves: a path
-    in a tree for each row that comes would cost five times as much.
+    in a tree for each row that comes would cost five times as much. Of a large group that loses its extreme its best
+    values are then known (`Shortlists`), and are looked at instead as long as there are any.
     """
 
     def __init__(self, call: AggregateCall, result: SqlType, among: Among) -> None:
@@ -100,6 +100,7 @@ class ExtremeState(_Kept):
         # The group is part of the kept row: equal values of two groups are two rows.
         self._layout = RowLayout([BIGINT, *self._types])
         self._rows = None if among.append_only else Arrangement(1, self._layout.width)
+        self._best = Shortlists(self._types[0], self._sign > 0, among.pool)
         self._again: Words = np.empty(0, np.int64)
 
     def take(self, args: Sequence[Column], rows: Words, weights: Words, groups: Records) -> None:
@@ -107,8 +108,26 @@ class ExtremeState(_Kept):
         if self._rows is not None:
             packed = self._layout.pack([Column(rows), *args], len(rows))
             early = self._rows.update(rows.reshape(-1, 1), packed, weights)
+        values, ended = args[0], np.empty(0, np.int64)
+        if len(self._best):
+            values, rows, weights, ended = self._listed(values, rows, weights, groups)
         # Of a value that is taken away before it is there, no comparison says that it is not there.
-        self._again = np.unique(rows) if early else self._offer(groups, rows, args[0].words, weights)
+        again = np.unique(rows) if early else self._offer(groups, rows, values.words, weights)
+        self._again = np.concatenate([again, ended]) if len(ended) else again
+
+    def _listed(
+        self, values: Column, rows: Words, weights: Words, groups: Records
+    ) -> tuple[Column, Words, Words, Words]:
+        """Take in what concerns groups with a list; return the rest, and groups whose list has come to its end."""
+        lists = self._best.find(rows)
+        listed = np.flatnonzero(lists >= 0)
+        if len(listed) == 0:
+            return values, rows, weights, listed
+        touched, words, known = self._best.take(lists[listed], values.take(listed), weights[listed])
+        at = 1 + groups.width + self.kept_at
+        groups.records[touched[known], at + 1] = words[known]
+        rest = np.flatnonzero(lists < 0)
+        return values.take(rest), rows[rest], weights[rest], touched[~known]
 
     def settle(self, groups: Records) -> None:
         again, self._again = self._again, np.empty(0, np.int64)
@@ -119,6 +138,10 @@ class ExtremeState(_Kept):
         at = 1 + groups.width + self.kept_at
         groups.records[again, at : at + 2] = 0
         self._offer(groups, again[source[there]], self._layout.unpack(rows[there])[1].words, weights[there])
+        ends = np.cumsum(np.bincount(source, minlength=len(again)))
+        for k in np.flatnonzero(np.diff(ends, prepend=0) >= Shortlists.least):
+            some = slice(ends[k - 1] if k else 0, ends[k])
+            self._best.fill(int(again[k]), self._layout.unpack(rows[some])[1], weights[some])
 
     def _offer(self, groups: Records, ids: Words, words: Words, weights: Words) -> Words:
         """Compare values with the extremes of their groups; returns the groups whose extreme may have left."""
@@ -136,6 +159,14 @@ class ExtremeState(_Kept):
         )
         return lost[:count]
 
+    def unites(self) -> bool:
+        return self._rows is None
+
+    def unite(self, groups: Records, gone: Words, into: Words) -> None:
+        kept = groups.payloads(gone, self.kept_at, 2)
+        known = np.flatnonzero(kept[:, 0] != 0)
+        self._offer(groups, into[known], kept[known, 1], np.ones(len(known), np.int64))
+
     def idle(self, groups: Words, payload: Rows) -> npt.NDArray[np.bool_]:
         if self._rows is None:
             return self._untraced(payload)
@@ -146,10 +177,15 @@ class ExtremeState(_Kept):
 
     def coded(self) -> list[Coded]:
         kept = [] if self._rows is None else self._rows.coded(RowLayout([BIGINT]), self._layout)
-        return [*self._input.coded(), *kept]
+        return [*self._input.coded(), *kept, *self._best.coded()]
+
+    def trees(self, groups: Records) -> list[Members]:
+        return [] if self._rows is None else [self._best]
 
     def parts(self) -> dict[str, Stateful]:
-        return self._input.parts() | ({} if self._rows is None else {"rows": self._rows})
+        if self._rows is None:
+            return self._input.parts()
+        return {**self._input.parts(), "rows": self._rows, "lists": self._best.lists, "best": self._best.entries}
 
 
 class FoldState(_Kept):
@@ -206,76 +242,6 @@ _ROOT, _SIZE = 2, 3
 """Kept words after the result: root of the group's tree, rows that it has."""
 
 
-@compiled(
-    "void(int64[:, ::1], int64, int64[:, ::1], int32[::1], int64[::1], int64[:, ::1], int64, int64[::1], int64[::1],"
-    " boolean, int64[::1], int64[::1], int64, int64, uint8[::1], int64[:, ::1])"
-)
-def _place(
-    groups: Any,
-    root_at: int,
-    records: Any,
-    directory: Any,
-    meta: Any,
-    lines: Any,
-    width: int,
-    hashes: Any,
-    weights: Any,
-    by_weight: bool,
-    modes: Any,
-    signs: Any,
-    columns: int,
-    nulls: int,
-    heap: Any,
-    entries: Any,
-) -> None:  # pragma: no cover - compiled
-    """Add each line's weight to its record, and put the record where it belongs in the tree of its group.
-
-    lines: packed rows, the group's number first, followed by order words; by_weight: the order word is the weight.
-    """
-    order = 1 + width
-    weight = order + len(signs)
-    left = weight + 1
-    for r in range(len(weights)):
-        g = lines[r, 0]
-        i = find(records, directory, meta, lines, r, width, hashes[r])
-        if i < 0:
-            i = add(records, directory, meta, lines, r, width, hashes[r])
-            groups[g, root_at + 1] += 1
-            if not by_weight:
-                for j in range(len(signs)):
-                    records[i, order + j] = lines[r, width + j]
-                groups[g, root_at] = insert(
-                    records, groups[g, root_at], i, left, 1, order, modes, signs, columns, nulls, heap, entries
-                )
-        old = records[i, weight]
-        new = old + weights[r]
-        if (by_weight and old != 0) or (not by_weight and new == 0):
-            groups[g, root_at] = delete(
-                records, groups[g, root_at], i, left, 1, order, modes, signs, columns, nulls, heap, entries
-            )
-        records[i, weight] = new
-        if new == 0:
-            groups[g, root_at + 1] -= 1
-            remove(records, directory, meta, i)
-        elif by_weight:
-            records[i, order] = new
-            groups[g, root_at] = insert(
-                records, groups[g, root_at], i, left, 1, order, modes, signs, columns, nulls, heap, entries
-            )
-
-
-@compiled("void(int64[:, ::1], int64, int64[::1], int64[:, ::1], int64, int64[::1])")
-def _firsts(
-    groups: Any, root_at: int, ids: Any, records: Any, weight: int, out: Any
-) -> None:  # pragma: no cover - compiled
-    """Write the first record of each group that is there at least once, -1 where none is."""
-    found = np.empty(1, np.int64)
-    count = np.empty(1, np.int64)
-    for k in range(len(ids)):
-        n = first(records, groups[ids[k], root_at], weight + 1, weight, 1, found, count)
-        out[k] = found[0] if n > 0 else -1
-
-
 class FirstState(_Kept):
     """The first argument in the first row of the group by some order: all rows stand in a search tree. MODE: all values
     do, by how often they occur. Cost: a path for each changed row."""
@@ -311,7 +277,7 @@ class FirstState(_Kept):
         self._order.write(batch, lines, width)
         state = self._rows
         state.make_room(len(rows))
-        _place(
+        place(
             groups.records,
             self._root_at(groups),
             state.records,
@@ -338,7 +304,7 @@ class FirstState(_Kept):
         if len(again) == 0:
             return
         found = np.empty(len(again), np.int64)
-        _firsts(groups.records, self._root_at(groups), again, self._rows.records, self._weight_at, found)
+        firsts(groups.records, self._root_at(groups), again, self._rows.records, self._weight_at, found)
         value = self._layout.unpack(self._rows.keys(np.maximum(found, 0)))[1]
         nulls = found < 0 if value.nulls is None else (found < 0) | value.nulls
         self._keep(groups, again, Column(np.where(nulls, 0, value.words), nulls))
@@ -346,7 +312,7 @@ class FirstState(_Kept):
     def idle(self, groups: Words, payload: Rows) -> npt.NDArray[np.bool_]:
         return np.asarray(self._untraced(payload) & (payload[:, self.kept_at + _SIZE] == 0))
 
-    def trees(self, groups: Records) -> list[TreeOf]:
+    def trees(self, groups: Records) -> list[Members]:
         return [TreeOf(self._rows, self._root_at(groups), self._weight_at + 1)]
 
     def coded(self) -> list[Coded]:

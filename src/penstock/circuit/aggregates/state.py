@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from penstock.circuit.aggregates.distinct import SeenValues
 from penstock.circuit.operator import Stateful
-from penstock.circuit.retention import TreeOf
+from penstock.circuit.retention import Members
 from penstock.data.arrangement import Arrangement
 from penstock.data.batch import Batch, Column, Words
 from penstock.data.collecting import Coded
@@ -69,6 +69,13 @@ class AggregateState:
         """Return which of the groups hold nothing of this call any more, so that their record can go."""
         return np.ones(len(groups), np.bool_)
 
+    def unites(self) -> bool:
+        """Whether groups to which rows are only added can be made one without their rows."""
+        return False
+
+    def unite(self, groups: Records, gone: Words, into: Words) -> None:
+        """Take into groups what others hold in the words that it keeps beside the linear ones, which are added up."""
+
     def parts(self) -> dict[str, Stateful]:
         """Return further state."""
         return {}
@@ -89,8 +96,8 @@ class AggregateState:
         """Return the rows kept by their group."""
         return []
 
-    def trees(self, groups: Records) -> list[TreeOf]:
-        """Return the rows kept in search trees of their groups."""
+    def trees(self, groups: Records) -> list[Members]:
+        """Return what stands in search trees of the groups."""
         return []
 
     def _untraced(self, payload: Rows) -> npt.NDArray[np.bool_]:
@@ -162,6 +169,11 @@ class Input:
         if trace_at is not None:
             addends[slice(None) if kept is None else kept, trace_at] = _traces(args, weights)
         return args, kept, ids, np.ascontiguousarray(weights if changes is None else changes)
+
+    @property
+    def distinct(self) -> bool:
+        """Whether only the first of equal rows counts."""
+        return self._seen is not None
 
     def seen(self) -> list[Records]:
         """Return the values kept for DISTINCT; of calls that share them the first one does."""

@@ -29,7 +29,6 @@ _EXTREMES = ("MIN", "MAX")
 _SHIFTS = ("LAG", "LEAD")
 _RANKS = ("ROW_NUMBER", "RANK", "DENSE_RANK")
 _SHARES = ("NTILE", "PERCENT_RANK", "CUME_DIST")
-_SESSIONS = ("SESSION_START", "SESSION_END")
 
 MOST_SUMS = 8
 """The greatest number of words that a call sums in the index; with more it adds up the rows of its frame."""
@@ -118,11 +117,6 @@ class CallOver:
             self.span = Span(call.name == "ROW_NUMBER", None, 0)
             self.reads_rows = call.name == "DENSE_RANK"
             return
-        if call.name in _SESSIONS:
-            gap = call.args[1]
-            assert isinstance(gap, Literal) and isinstance(gap.value, int)
-            self.span = Span(False, None, None, gap.value)
-            return
         self._frame = call.frame or Frame("range", None, 0 if order else None)
         self.span = _around(self._frame)
         self._check_order()
@@ -175,8 +169,6 @@ class CallOver:
         args: list[Column] = self._args(rows.columns, len(rows))
         if name in _SHIFTS:
             return self._shifted(rows, args)
-        if name in _SESSIONS:
-            return self._session(rows, args[0].words)
         low, high = self._bounds(rows)
         if name in _EDGES:
             return self._edge_value(rows, args[0], low[rows.inner], np.maximum(low, high)[rows.inner])
@@ -201,18 +193,6 @@ class CallOver:
             wanted = counted.before[low] + nth - 1
         at = counted.choose(wanted, low, high)
         return _nulled(values.take(np.maximum(at, 0)), at < 0)
-
-    def _session(self, rows: Near, times: Words) -> Column:
-        """Return where the row's session begins, or its last time plus the gap. Stretches are whole sessions."""
-        gap = self.span.gap or 0
-        fresh = rows.begin == np.arange(len(rows))
-        fresh[1:] |= times[1:] - times[:-1] >= gap
-        session = np.cumsum(fresh)[rows.inner] - 1
-        starts = np.flatnonzero(fresh)
-        if self._call.name == "SESSION_START":
-            return Column(times[starts[session]])
-        ends = np.append(starts[1:], len(rows)) - 1
-        return Column(times[ends[session]] + gap)
 
     def _shifted(self, rows: Near, args: Sequence[Column]) -> Column:
         counted = places(args[0], len(rows), self._call.ignore_nulls and self._distance != 0)
