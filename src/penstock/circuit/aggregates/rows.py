@@ -100,7 +100,7 @@ class ExtremeState(_Kept):
         # The group is part of the kept row: equal values of two groups are two rows.
         self._layout = RowLayout([BIGINT, *self._types])
         self._rows = None if among.append_only else Arrangement(1, self._layout.width)
-        self._best = Shortlists(self._types[0], self._sign > 0, among.pool)
+        self._best = None if among.append_only else Shortlists(self._types[0], self._sign > 0, among.pool)
         self._again: Words = np.empty(0, np.int64)
 
     def take(self, args: Sequence[Column], rows: Words, weights: Words, groups: Records) -> None:
@@ -109,21 +109,21 @@ class ExtremeState(_Kept):
             packed = self._layout.pack([Column(rows), *args], len(rows))
             early = self._rows.update(rows.reshape(-1, 1), packed, weights)
         values, ended = args[0], np.empty(0, np.int64)
-        if len(self._best):
-            values, rows, weights, ended = self._listed(values, rows, weights, groups)
+        if self._best is not None and len(self._best):
+            values, rows, weights, ended = self._listed(self._best, values, rows, weights, groups)
         # Of a value that is taken away before it is there, no comparison says that it is not there.
         again = np.unique(rows) if early else self._offer(groups, rows, values.words, weights)
         self._again = np.concatenate([again, ended]) if len(ended) else again
 
     def _listed(
-        self, values: Column, rows: Words, weights: Words, groups: Records
+        self, best: Shortlists, values: Column, rows: Words, weights: Words, groups: Records
     ) -> tuple[Column, Words, Words, Words]:
         """Take in what concerns groups with a list; return the rest, and groups whose list has come to its end."""
-        lists = self._best.find(rows)
+        lists = best.find(rows)
         listed = np.flatnonzero(lists >= 0)
         if len(listed) == 0:
             return values, rows, weights, listed
-        touched, words, known = self._best.take(lists[listed], values.take(listed), weights[listed])
+        touched, words, known = best.take(lists[listed], values.take(listed), weights[listed])
         at = 1 + groups.width + self.kept_at
         groups.records[touched[known], at + 1] = words[known]
         rest = np.flatnonzero(lists < 0)
@@ -131,7 +131,7 @@ class ExtremeState(_Kept):
 
     def settle(self, groups: Records) -> None:
         again, self._again = self._again, np.empty(0, np.int64)
-        if len(again) == 0 or self._rows is None:
+        if len(again) == 0 or self._rows is None or self._best is None:
             return
         source, rows, weights = self._rows.lookup(np.ascontiguousarray(again.reshape(-1, 1)))
         there = np.flatnonzero(weights > 0)
@@ -176,14 +176,15 @@ class ExtremeState(_Kept):
         return [] if self._rows is None else [self._rows]
 
     def coded(self) -> list[Coded]:
-        kept = [] if self._rows is None else self._rows.coded(RowLayout([BIGINT]), self._layout)
-        return [*self._input.coded(), *kept, *self._best.coded()]
+        if self._rows is None or self._best is None:
+            return self._input.coded()
+        return [*self._input.coded(), *self._rows.coded(RowLayout([BIGINT]), self._layout), *self._best.coded()]
 
     def trees(self, groups: Records) -> list[Members]:
-        return [] if self._rows is None else [self._best]
+        return [] if self._best is None else [self._best]
 
     def parts(self) -> dict[str, Stateful]:
-        if self._rows is None:
+        if self._rows is None or self._best is None:
             return self._input.parts()
         return {**self._input.parts(), "rows": self._rows, "lists": self._best.lists, "best": self._best.entries}
 
