@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decimal
 import random
 from typing import Any
 
@@ -12,9 +13,11 @@ from penstock.sql.compile import compile_program
 from tests.properties.law import Feed, Row, Run, check_history
 
 PROGRAM = """
-CREATE TABLE t (g INT, v BIGINT, s VARCHAR, f DOUBLE, u BIGINT UNSIGNED NOT NULL);
+CREATE TABLE t (g INT, v BIGINT, s VARCHAR, f DOUBLE, u BIGINT UNSIGNED NOT NULL,
+  w DECIMAL(38, 0));
 CREATE VIEW x AS SELECT g, MIN(v) AS least, MAX(v) AS most, MIN(s) AS head, MAX(s) AS tail, MAX(f) AS height,
-  MIN(u) AS low, MAX(DISTINCT v) AS other, MAX(v) FILTER (WHERE u > 4) AS part, COUNT(*) AS n FROM t GROUP BY g;
+  MIN(u) AS low, MAX(w) AS top, MIN(w) AS bottom, MAX(DISTINCT v) AS other,
+  MAX(v) FILTER (WHERE u > 4) AS part, COUNT(*) AS n FROM t GROUP BY g;
 """
 
 
@@ -28,6 +31,7 @@ def row(rng: random.Random, spread: int) -> Row:
         maybe("a" * rng.randrange(4) + str(rng.randrange(spread))),
         maybe(rng.choice((rng.random() - 0.5, float("inf"), float("nan"), -0.0))),
         rng.randrange(spread) + 2**63 - spread // 2,
+        maybe(decimal.Decimal(rng.randrange(-spread, spread) * 10 ** rng.choice((3, 25)))),
     )
 
 
