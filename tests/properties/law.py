@@ -273,7 +273,10 @@ def check_history(
     rng.shuffle(gone)
     for step in splits(gone, rng):
         run.step(step)
-    rest = _at_once(program, kept)
+    # Rows that are only added are not looked for among those that are there, so what came in one step takes less.
+    rest = Run(program)
+    for step in steps:
+        rest.step([event for event in step if event[0] in kept])
     run.compare(rest, "after everything was deleted")
     assert run.state_rows() == rest.state_rows(), f"{run.state_rows() - rest.state_rows()} rows of state are left"
     return once

@@ -102,7 +102,9 @@ def _fits(source: SqlType, target: SqlType) -> bool:
 def _literal(expr: Literal, target: SqlType) -> Literal | None:
     """Convert constants where the result is beyond doubt, so that plans stay small."""
     if expr.value is None:
-        return replace(expr, type=target.with_nullable(True))
+        # A NULL of some type becomes the null of a VARIANT, as a column's would.
+        same = target.kind is not Kind.VARIANT or expr.type.kind in (Kind.VARIANT, Kind.NULL)
+        return replace(expr, type=target.with_nullable(True)) if same else None
     value = expr.value
     if isinstance(value, bool) or not isinstance(value, int) or expr.type.kind not in SIGNED:
         return None

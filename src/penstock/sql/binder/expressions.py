@@ -252,7 +252,7 @@ class Expressions:
                 f"Cast function cannot convert value of type {describe(source)} to type {describe(target)}", span
             )
         nullable = safe or source.nullable or source.kind is Kind.VARIANT
-        if alike(source, target) and not safe:
+        if alike(source, target) and source.qualifier == target.qualifier and not safe:
             return named_as(arg, target)
         return Cast(arg, target.with_nullable(nullable), safe, span)
 

@@ -13,7 +13,7 @@ from penstock.sql.diagnostics import SqlError
 from penstock.sql.functions.coercion import describe, mismatch
 from penstock.sql.functions.intervals import UNIT_MICROS
 from penstock.sql.functions.registry import FUNCTIONS
-from penstock.sql.parser.ast import Apply, Constant
+from penstock.sql.parser.ast import Apply, Constant, Expression
 from penstock.sql.plan.expr import Call, Case, Cast, Expr, Literal
 
 
@@ -57,6 +57,7 @@ def _plus(binder: Expressions, apply: Apply) -> Expr:
 @special("TIMESTAMPADD", "DATEADD")
 def _add_units(binder: Expressions, apply: Apply) -> Expr:
     """A date with units shorter than a day added to it is a timestamp, unlike one with an interval of them."""
+    _expect(apply, 3)
     args = binder.arguments(apply)
     unit, moment = args[0], args[-1]
     if isinstance(unit, Literal) and str(unit.value).upper() in _WITHIN_A_DAY and moment.type.kind is Kind.DATE:
@@ -73,6 +74,7 @@ def _nullif(binder: Expressions, apply: Apply) -> Expr:
 
     Source: SQL:2016, 6.12: NULLIF(a, b) is CASE WHEN a = b THEN NULL ELSE a END.
     """
+    _expect(apply, 2)
     args = binder.arguments(apply)
     if args[0].type.kind is Kind.STRUCT:
         # Refused there, as any comparison of rows by equality.
@@ -85,9 +87,20 @@ def _nullif(binder: Expressions, apply: Apply) -> Expr:
     return Case(((equal, Literal(None, own)),), args[0], own, apply.span)
 
 
+@special("COALESCE", "IFNULL")
+def _first_present(binder: Expressions, apply: Apply) -> Expr:
+    """Whether an argument is there is asked before it becomes a VARIANT, whose null is a value."""
+    args = binder.arguments(apply)
+    variants = [a.type.kind is Kind.VARIANT for a in args]
+    if not any(variants) or all(variants) or (apply.name == "IFNULL" and len(args) != 2):
+        return binder.call(apply.name, args, apply.span)
+    return binder.case([(binder.call("IS NOT NULL", (a,), a.span), a) for a in args[:-1]], args[-1], apply.span)
+
+
 @special("MINUS_DATE")
 def _minus_date(binder: Expressions, apply: Apply) -> Expr:
     """(a - b) DAY and its like: the qualifier says whether months or microseconds are counted, and how it is shown."""
+    _expect(apply, 3)
     left, right = binder.bind(apply.args[0]), binder.bind(apply.args[1])
     kind = _interval_of(apply)
     if kind.kind is Kind.INTERVAL_MICROS:
@@ -103,14 +116,27 @@ def _minus_date(binder: Expressions, apply: Apply) -> Expr:
 
 @special("INTERVAL")
 def _interval(binder: Expressions, apply: Apply) -> Expr:
+    _expect(apply, 2)
     value = binder.bind(apply.args[0])
     return binder.cast(value, _interval_of(apply), False, apply.span)
 
 
 def _interval_of(apply: Apply) -> SqlType:
-    unit = apply.args[-1]
-    assert isinstance(unit, Constant)
-    return interval_type(unit.text, False)
+    return interval_type(_constant(apply, apply.args[-1]).text, False)
+
+
+def _expect(apply: Apply, count: int) -> None:
+    """Refuse a call with too many or too few arguments."""
+    if len(apply.args) != count:
+        message = f"Invalid number of arguments to function '{apply.name}'. Was expecting {count} arguments"
+        raise SqlError(message, apply.span)
+
+
+def _constant(apply: Apply, written: Expression) -> Constant:
+    """Return what stands in a call as the parser makes it of words of the syntax."""
+    if not isinstance(written, Constant):
+        raise SqlError(f"No match found for function signature {apply.name.lower()}", apply.span)
+    return written
 
 
 @special("ROW")
@@ -122,13 +148,14 @@ def _row(binder: Expressions, apply: Apply) -> Expr:
 
 @special("FIELD")
 def _field(binder: Expressions, apply: Apply) -> Expr:
+    _expect(apply, 2)
     value, name = apply.args
-    assert isinstance(name, Constant)
-    return binder.member(binder.bind(value), name.text, apply.span)
+    return binder.member(binder.bind(value), _constant(apply, name).text, apply.span)
 
 
 @special("ITEM")
 def _item(binder: Expressions, apply: Apply) -> Expr:
+    _expect(apply, 2)
     value, index = (binder.bind(a) for a in apply.args)
     if value.type.kind is not Kind.STRUCT:
         return binder.call("ITEM", (value, index), apply.span)

@@ -48,8 +48,18 @@ def conversion(sources: Iterable[Kind], targets: Iterable[Kind]) -> Callable[[Co
 
 
 def castable(source: SqlType, target: SqlType) -> bool:
-    """Whether there is a conversion between the kinds (parts of nested types aside); a type converts to itself."""
-    return source.kind is Kind.NULL or _same(source, target) or (source.kind, target.kind) in CASTS
+    """Whether there is a conversion between the types and the parts of nested ones; a type converts to itself."""
+    if source.kind is Kind.NULL or _same(source, target):
+        return True
+    if (source.kind, target.kind) not in CASTS:
+        return False
+    if source.kind is not target.kind:
+        return True
+    if len(source.fields) != len(target.fields):
+        return False
+    parts = [(source.element, target.element), (source.key, target.key)]
+    parts += [(a.type, b.type) for a, b in zip(source.fields, target.fields, strict=True)]
+    return all(a is None or b is None or castable(a, b) for a, b in parts)
 
 
 def takes_nulls(source: SqlType, target: SqlType) -> bool:

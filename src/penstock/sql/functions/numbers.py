@@ -118,7 +118,8 @@ _FLOAT_ROUNDING: dict[str, Callable[[Doubles], Doubles]] = {
 def _half_up(values: Doubles) -> Doubles:
     """Round to the nearest integer, ties away from zero."""
     whole = np.trunc(values)
-    result: Doubles = whole + np.where(np.abs(values - whole) >= 0.5, np.sign(values), 0.0)
+    with np.errstate(invalid="ignore"):
+        result: Doubles = whole + np.where(np.abs(values - whole) >= 0.5, np.sign(values), 0.0)
     return result
 
 

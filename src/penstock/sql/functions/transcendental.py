@@ -56,6 +56,26 @@ def _c_math(which: Any, x: Any, out: Any) -> None:  # pragma: no cover - compile
         out[i] = r
 
 
+@compiled(
+    types.void(
+        types.Array(types.float64, 1, "A", readonly=True),
+        types.Array(types.float64, 1, "A", readonly=True),
+        types.float64[::1],
+    )
+)
+def _c_power(base: Any, exponent: Any, out: Any) -> None:  # pragma: no cover - compiled
+    for i in range(len(out)):
+        out[i] = math.pow(base[i], exponent[i])
+
+
+def _power(base: Doubles, exponent: Doubles) -> Doubles:
+    """Raise each number by the C library: what numpy gives depends on the other rows (a constant exponent of 0.5 or 2
+    is a root or a square there), and a row taken away must be the row that was added."""
+    out = np.empty(len(base), np.float64)
+    _c_power(base, exponent, out)
+    return out
+
+
 def _c(name: str) -> Unary:
     which = _C_NAMES.index(name)
 
@@ -159,8 +179,8 @@ def _declare_binary(name: str, function: Callable[[Doubles, Doubles], Doubles]) 
         return kernel
 
 
-_declare_binary("POWER", np.power)
-_declare_binary("POW", np.power)
+_declare_binary("POWER", _power)
+_declare_binary("POW", _power)
 _declare_binary("ATAN2", np.arctan2)
 
 
