@@ -116,8 +116,8 @@ def _concat_ws_types(types: Sequence[SqlType]) -> Signature:
 
 @by_value("CONCAT_WS", resolve=_concat_ws_types, strict=False)
 def concat_ws(separator: str | None, *parts: str | None) -> str | None:
-    """Join strings with a separator; a NULL part counts as an empty string, a NULL separator gives NULL."""
-    return None if separator is None else separator.join("" if part is None else part for part in parts)
+    """Join strings with a separator; a NULL part is left out, a NULL separator gives NULL."""
+    return None if separator is None else separator.join(part for part in parts if part is not None)
 
 
 # ----------------------------------------------------------------------------------------------------------- letters
