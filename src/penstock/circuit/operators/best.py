@@ -36,8 +36,10 @@ from penstock.data.zset import consolidate, consolidate_rows
 from penstock.sql.evaluate import compile_exprs
 from penstock.sql.plan.nodes import TopK as TopKNode
 
-LEAST, MOST = 2, 8
-"""A bound is set when more than MOST rows are near, so that LEAST are (and those that tie with the last of them)."""
+LEAST, SPREAD = 2, 4
+"""A bound is set so that LEAST rows are near (and those that tie with the last of them), when more than SPREAD times as
+many are. Of a group that had to be read again, as many as the root of its size are to be near in the place of LEAST: so
+rows that leave from its top one after the other cost that root each, and so does every change near the top."""
 
 
 @compiled(
@@ -110,11 +112,11 @@ class Best(Operator):
         self._out_layout = RowLayout([f.type for f in node.schema])
         self._ordering = Ordering(node.order, node.input.schema, pool)
         self._order = OrderWords(node.order, self._layout, pool)
-        self._bounds = Records(self._key_layout.width, self._order.width)
+        self._bounds = Records(self._key_layout.width, self._order.width + 1)
         self._near = Arrangement(self._key_layout.width, self._layout.width)
         self._kept = None if append_only or source is not None else _Kept(self._key_layout, self._layout)
         self._source = self._kept if source is None else source
-        self._least, self._most = (1, 1) if append_only else (LEAST, MOST)
+        self._least, self._spread = (1, 1) if append_only else (LEAST, SPREAD)
 
     @staticmethod
     def serves(node: TopKNode) -> bool:
@@ -178,6 +180,7 @@ class Best(Operator):
         bounds = self._bounds
         counts = _counts(rows, len(touched))
         bounded = bounds.find(touched)
+        aims = np.where(bounded >= 0, bounds.records[bounded, -1], self._least)
         again = np.flatnonzero((bounded >= 0) & (counts == 0))
         if len(again) and self._source is not None:
             bounds.remove(bounded[again])
@@ -186,16 +189,18 @@ class Best(Operator):
             others = rows.take(np.flatnonzero(~np.isin(rows.columns[0].words, again)))
             rows = concat([others, fresh])
             counts = _counts(rows, len(touched))
-        many = counts > self._most
+            aims[again] = np.maximum(np.sqrt(counts[again]).astype(np.int64), self._least)
+        many = counts > self._spread * aims
         if not many.any():
             return rows, self._shown(rows)
         there = positive(rows)
         order, begin, same = self._ordering.sort(there)
         starts = np.flatnonzero(begin == np.arange(len(begin)))
         starts = starts[many[there.group[order[starts]]]]
-        last = order[starts + self._least - 1]
-        at = there.take(last)
-        words = np.empty((len(last), self._order.width), np.int64)
+        aims = aims[there.group[order[starts]]]
+        at = there.take(order[starts + aims - 1])
+        words = np.empty((len(starts), self._order.width + 1), np.int64)
+        words[:, -1] = aims
         self._order.write(Batch(at.columns, at.weights), words, 0)
         ids = bounds.find_or_add(np.ascontiguousarray(touched[at.group]))
         bounds.records[ids, 1 + bounds.width :] = words
