@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
-from penstock.circuit.circuit import CLOCK, Circuit, Output, Wired
+from penstock.circuit.circuit import CLOCK, Circuit, Output
 from penstock.circuit.clock import CLOCK_SCHEMA, bind_clock, reads_clock
+from penstock.circuit.lower_joins import JoinLowering, layout_of
 from penstock.circuit.operator import Operator
 from penstock.circuit.operators.aggregate import Aggregate
-from penstock.circuit.operators.arrange import Arrange
 from penstock.circuit.operators.asof import AsofJoin
 from penstock.circuit.operators.best import Best
 from penstock.circuit.operators.distinct import Distinct
 from penstock.circuit.operators.final import FinalRows, Held, LateRows
 from penstock.circuit.operators.fixpoint import Fixpoint, VariableRows
 from penstock.circuit.operators.hop import Hop
-from penstock.circuit.operators.join import Join
 from penstock.circuit.operators.leaders import Leaders
 from penstock.circuit.operators.linear import Linear
 from penstock.circuit.operators.listed import ListedRows
 from penstock.circuit.operators.panes import Panes
-from penstock.circuit.operators.semijoin import SemiJoin
 from penstock.circuit.operators.session import Session, SessionAggregate
 from penstock.circuit.operators.session import serves as is_session
 from penstock.circuit.operators.setops import SetOperation
@@ -41,13 +37,13 @@ from penstock.circuit.temporal import Temporal, temporal
 from penstock.data.fate import Fate
 from penstock.data.pool import Pool
 from penstock.data.rows import RowLayout
-from penstock.data.types import BOOLEAN, Kind, Schema, SqlType
+from penstock.data.types import BOOLEAN, Schema, SqlType
 from penstock.data.zset import Contents
 from penstock.sql.diagnostics import NotSupported
 from penstock.sql.evaluate import compile_expr
 from penstock.sql.plan import nodes
 from penstock.sql.plan.carried import carried_views, fates
-from penstock.sql.plan.expr import Call, ColumnRef, Expr, Literal
+from penstock.sql.plan.expr import Call, ColumnRef, Expr
 from penstock.sql.plan.recursion import components, declared, given_name, round_of, variable_name
 from penstock.sql.plan.walk import children, columns_of, exprs_of
 from penstock.sql.waterlines import (
@@ -69,15 +65,13 @@ def lower(program: nodes.Program, pool: Pool | None = None) -> Circuit:
         return Lowering(program, pool).circuit
 
 
-class Lowering:
+class Lowering(JoinLowering):
     """The circuit of one program in the making; `bounded` has its own way with some nodes."""
 
     def __init__(self, program: nodes.Program, pool: Pool) -> None:
+        super().__init__(Circuit(pool, fates=fates(program)), pool)
         self._program = program
-        self._pool = pool
-        self.circuit = Circuit(pool, fates=fates(program))
         self._built: dict[int, int] = {}
-        self._arranged: dict[Any, int] = {}
         self._bound: dict[int, nodes.Node] = {}
         self._append_only: dict[int, bool] = {}
         self._recursive: dict[str, int] = {}
@@ -118,12 +112,6 @@ class Lowering:
     def _show(self, relation: nodes.Relation, at: int, contents: Contents | None) -> None:
         layout = RowLayout([f.type for f in relation.schema])
         self.circuit.outputs[relation.name] = Output(at, relation.schema, layout, contents)
-
-    def _add(self, schema: Schema, operator: Operator, *inputs: int) -> int:
-        """Add an operator whose output has that schema; returns its place."""
-        pooled = tuple([i for i, f in enumerate(schema) if f.type.pooled])
-        self.circuit.operators.append(Wired(operator, inputs, pooled))
-        return len(self.circuit.operators) - 1
 
     def _count(self, node: nodes.Node) -> None:
         """Count how many places use each node, so that a node is fused into its user only if it has no other."""
@@ -183,11 +171,11 @@ class Lowering:
         return plan
 
     def _distinct(self, node: nodes.Distinct) -> int:
-        at = self._add(node.schema, Distinct(_layout(node.schema)), self.node(node.input))
+        at = self._add(node.schema, Distinct(layout_of(node.schema)), self.node(node.input))
         return self._forgets(at, self._lines.of(node.input))
 
     def _set_operation(self, node: nodes.SetOperation) -> int:
-        operator = SetOperation(_layout(node.schema), node.kind, node.all)
+        operator = SetOperation(layout_of(node.schema), node.kind, node.all)
         at = self._add(node.schema, operator, self.node(node.left), self.node(node.right))
         return self._forgets(at, self._lines.of(node))
 
@@ -220,7 +208,7 @@ class Lowering:
                 continue
             if table.primary_key:
                 raise NotSupported("WATERMARK on a table with a primary key", column.watermark.span)
-            held = Held(_layout(table.schema), i, self._distance(column.watermark, table.schema[i].type))
+            held = Held(layout_of(table.schema), i, self._distance(column.watermark, table.schema[i].type))
             at = self._add(table.schema, held, at)
             line = smallest([lines.get(i), held.line])
             lines = {} if line is None else {i: line}
@@ -257,7 +245,7 @@ class Lowering:
         line = self._view_lines(nodes.ViewScan(view.name, view.schema)).get(column)
         if line is None:
             raise NotSupported(f"'emit_final' on column '{view.schema[column].name}'", view.span)
-        operator = FinalRows(_layout(view.schema), column, line)
+        operator = FinalRows(layout_of(view.schema), column, line)
         # Whatever comes in may raise the waterline, also where nothing of it gets this far.
         others = [*self.circuit.inputs.values(), *(self._view_at[name] for name in self._late_views)]
         return self._add(view.schema, operator, at, *others)
@@ -276,7 +264,7 @@ class Lowering:
             below = nodes.Filter(node.input, predicate, node.schema)
             self._kept.append(below)
         leaves, enters = (None if c is None else Edge(*c, self._pool) for c in (parts.leaves, parts.enters))
-        operator = TemporalFilter(_layout(node.schema), leaves, enters)
+        operator = TemporalFilter(layout_of(node.schema), leaves, enters)
         clock = self._scan(nodes.Scan(CLOCK, CLOCK_SCHEMA))
         self._temporal_at[id(node)] = operator
         return self._add(node.schema, operator, self.node(below), clock)
@@ -328,7 +316,7 @@ class Lowering:
         inner.circuit.collector = self.circuit.collector
         given = [(given_name(i), g) for i, g in enumerate(one.given)]
         names = {variable_name(view): view for view in one.variables}
-        layouts = {name: _layout(self._views[view].schema) for name, view in names.items()}
+        layouts = {name: layout_of(self._views[view].schema) for name, view in names.items()}
         for name, schema in [
             *((name, g.node.schema) for name, g in given),
             *((name, self._views[view].schema) for name, view in names.items()),
@@ -339,7 +327,7 @@ class Lowering:
         for view, plan in one.variables.items():
             name = variable_name(view)
             inner.circuit.outputs[name] = Output(inner.node(plan), plan.schema, layouts[name])
-        fixpoint = Fixpoint(inner.circuit, layouts, [(n, _layout(g.node.schema), g.adds) for n, g in given], names)
+        fixpoint = Fixpoint(inner.circuit, layouts, [(n, layout_of(g.node.schema), g.adds) for n, g in given], names)
         at = self._add((), fixpoint, *[self.node(g.node) for _, g in given])
         for view in one.variables:
             self._recursive[view] = self._add(self._views[view].schema, VariableRows(fixpoint, view), at)
@@ -428,7 +416,7 @@ class Lowering:
     def _panes(self, node: nodes.Aggregate) -> int:
         hop = node.input
         assert isinstance(hop, nodes.Hop) and isinstance(hop.time, ColumnRef)
-        panes = Panes(_layout(hop.input.schema), hop.time.index, hop.slide, hop.size, hop.offset)
+        panes = Panes(layout_of(hop.input.schema), hop.time.index, hop.slide, hop.size, hop.offset)
         spread = Hop(hop.time, hop.slide, hop.size, hop.offset, self._pool)
         return self._add(hop.schema, spread, self._add(hop.input.schema, panes, self.node(hop.input)))
 
@@ -453,110 +441,6 @@ class Lowering:
 
     def _alone(self, node: nodes.Node) -> bool:
         return self._uses[id(node)] <= 1 and id(node) not in self._built
-
-    # ------------------------------------------------------------------------------------------------------ joins
-
-    def _join(self, node: nodes.Join, then: tuple[Expr | None, Sequence[Expr] | None] | None, schema: Schema) -> int:
-        if node.kind == "inner":
-            return self._inner(node, then, schema)
-        if node.residual is None:
-            return self._equi_join(node)
-        return self._residual_join(node)
-
-    def _inner(self, node: nodes.Join, then: tuple[Expr | None, Sequence[Expr] | None] | None, schema: Schema) -> int:
-        predicate, exprs = then if then is not None else (None, None)
-        if node.residual is not None:
-            predicate = node.residual if predicate is None else Call("AND", (node.residual, predicate), BOOLEAN)
-        linear = None if predicate is None and exprs is None else Linear(predicate, exprs, self._pool)
-        left = self._arrange(node, "left", drop_null=True)
-        right = self._arrange(node, "right", drop_null=True)
-        return self._pair(schema, left, right, linear)
-
-    def _pair(self, schema: Schema, left: int, right: int, linear: Linear | None) -> int:
-        return self._add(schema, Join(self._trace(left), self._trace(right), linear, _layout(schema)), left, right)
-
-    def _trace(self, at: int) -> Arrange:
-        operator = self.circuit.operators[at].operator
-        assert isinstance(operator, Arrange)
-        return operator
-
-    def _semi(self, schema: Schema, left: int, right: int, anti: bool) -> int:
-        return self._add(schema, SemiJoin(self._trace(left), self._trace(right), anti), left, right)
-
-    def _equi_join(self, node: nodes.Join) -> int:
-        """Outer, semi- and anti-joins whose condition is only equalities: matches are told by the key alone."""
-        if node.kind in ("semi", "anti"):
-            left = self._arrange(node, "left", drop_null=False)
-            right = self._arrange(node, "right", drop_null=True, keys_only=True)
-            return self._semi(node.schema, left, right, node.kind == "anti")
-        parts = []
-        keep, drop = ("right", "left") if node.kind == "right" else ("left", "right")
-        kept = self._arrange(node, keep, drop_null=False)
-        kept_schema = (node.left if keep == "left" else node.right).schema
-        dropped = self._arrange(node, drop, drop_null=True)
-        left, right = (dropped, kept) if node.kind == "right" else (kept, dropped)
-        parts.append(self._pair(node.schema, left, right, None))
-        parts.append(self._padded(node, keep, self._semi(kept_schema, kept, dropped, True)))
-        if node.kind == "full":
-            other = self._arrange(node, "right", drop_null=False)
-            present = self._arrange(node, "left", drop_null=True, keys_only=True)
-            parts.append(self._padded(node, "right", self._semi(node.right.schema, other, present, True)))
-        return self._add(node.schema, Union(), *parts)
-
-    def _residual_join(self, node: nodes.Join) -> int:
-        """With a further condition a left row has a match if it occurs, whole, among the pairs that fulfil it."""
-        width = len(node.left.schema)
-        schema = (*node.left.schema, *node.right.schema)
-        pairs = self._inner(node, None, schema)
-        sides = {"left": ["left"], "right": ["right"], "full": ["left", "right"], "semi": ["left"], "anti": ["left"]}
-        parts = [] if node.kind in ("semi", "anti") else [pairs]
-        for side in sides[node.kind]:
-            input = node.left if side == "left" else node.right
-            first = 0 if side == "left" else width
-            exprs = [ColumnRef(first + i, schema[first + i].type) for i in range(len(input.schema))]
-            matched = self._add(input.schema, Linear(None, exprs, self._pool), pairs)
-            layout = _layout(input.schema)
-            whole = [ColumnRef(i, f.type) for i, f in enumerate(input.schema)]
-            arrange = partial(Arrange, layout, whole, layout, (), False, True, False, self._pool)
-            rows = self._add(input.schema, arrange(), self.node(input))
-            present = self._add(input.schema, arrange(), matched)
-            found = self._semi(input.schema, rows, present, node.kind != "semi")
-            parts.append(found if node.kind in ("semi", "anti") else self._padded(node, side, found))
-        return parts[0] if len(parts) == 1 else self._add(node.schema, Union(), *parts)
-
-    def _padded(self, node: nodes.Join, side: str, at: int) -> int:
-        """Project the unmatched rows of one side to the join's columns, with NULLs for the other side."""
-        width = len(node.left.schema)
-        exprs: list[Expr] = []
-        for i, field in enumerate(node.schema):
-            if (i < width) == (side == "left"):
-                exprs.append(ColumnRef(i if side == "left" else i - width, field.type))
-            else:
-                exprs.append(Literal(None, field.type.with_nullable(True)))
-        return self._add(node.schema, Linear(None, exprs, self._pool), at)
-
-    def _arrange(self, node: nodes.Join, side: str, *, drop_null: bool, keys_only: bool = False) -> int:
-        input = node.left if side == "left" else node.right
-        keys = tuple(k.left if side == "left" else k.right for k in node.keys)
-        types = []
-        for key in node.keys:
-            a, b = key.left.type, key.right.type
-            if not _same_words(a.kind, b.kind) or (a.scale or 0) != (b.scale or 0) or a.pooled != b.pooled:
-                raise TypeError(f"join of {a.kind.value} with {b.kind.value} without a cast")
-            types.append(a.with_nullable(a.nullable or b.nullable))
-        never_null = tuple(i for i, k in enumerate(node.keys) if not k.null_safe)
-        drop = drop_null and any(keys[i].type.nullable for i in never_null)
-        at = self.node(input)
-        signature = (at, repr_of(keys), tuple(t.nullable for t in types), never_null if drop else (), keys_only)
-        known = self._arranged.get(signature)
-        if known is None:
-            layout = _layout(input.schema)
-            operator = Arrange(
-                layout, keys, RowLayout(types), never_null, drop, keys_only, self.append_only(input), self._pool
-            )
-            known = self._arranged[signature] = self._add(input.schema, operator, at)
-        self._read(known, node, side, node.kind == "inner" or node.residual is not None)
-        return known
 
     # ------------------------------------------------------------------------------------------------ append-only
 
@@ -585,21 +469,3 @@ class Lowering:
                 return node.kind == "inner" and self.append_only(node.left) and self.append_only(node.right)
             case _:
                 return False
-
-
-def repr_of(exprs: Sequence[Expr]) -> tuple[str, ...]:
-    """Return a form of expressions that is equal for equal ones, wherever they stand in the text."""
-    return tuple(re.sub(r", span=(None|Span\([^)]*\))", "", repr(e)) for e in exprs)
-
-
-_ALIKE = {Kind.CHAR: Kind.VARCHAR, Kind.BINARY: Kind.VARBINARY, Kind.REAL: Kind.DOUBLE}
-
-
-def _same_words(a: Kind, b: Kind) -> bool:
-    """Whether equal values of two kinds are equal words."""
-    integers = (Kind.TINYINT, Kind.SMALLINT, Kind.INTEGER, Kind.BIGINT, Kind.UTINYINT, Kind.USMALLINT, Kind.UINTEGER)
-    return a is b or (a in integers and b in integers) or _ALIKE.get(a, a) is _ALIKE.get(b, b)
-
-
-def _layout(schema: Schema) -> RowLayout:
-    return RowLayout([f.type for f in schema])
